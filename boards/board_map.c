@@ -1,0 +1,23 @@
+/*
+ * board_map.c - turns a board's description into the `struct ferry_board` that the core reads.
+ * Compiled once for each board with -I boards/<name> and -DFERRY_BOARD_SYMBOL=ferry_board_<name>.
+ */
+#include "ferry/board.h"
+#include "board.h"
+
+extern const struct ferry_board FERRY_BOARD_SYMBOL;
+
+#define RANGE(first, bytes) {.start = (first), .size = (bytes)},
+static const struct ferry_range sectors[] = {BOARD_SECTORS(RANGE)};
+
+const struct ferry_board FERRY_BOARD_SYMBOL = {
+    .name = BOARD_NAME,
+    .sectors = sectors,
+    .sector_count = sizeof(sectors) / sizeof(sectors[0]),
+    .slot_count = BOARD_SLOT_COUNT,
+    .slots = {{.start = BOARD_SLOT_A_START, .size = BOARD_SLOT_A_SIZE},
+              {.start = BOARD_SLOT_B_START, .size = BOARD_SLOT_B_SIZE}},
+    .journal_sectors = {BOARD_JOURNAL_0, BOARD_JOURNAL_1},
+    .bootloader = {.start = BOARD_BOOTLOADER_START, .size = BOARD_BOOTLOADER_SIZE},
+    .ram = {.start = BOARD_RAM_START, .size = BOARD_RAM_SIZE},
+};

@@ -1,0 +1,31 @@
+#include "ferry/board.h"
+
+uint32_t ferry_board_sector_at(const struct ferry_board *board, uint32_t address)
+{
+    uint32_t sector = 0;
+    while (sector < board->sector_count &&
+           address - board->sectors[sector].start >= board->sectors[sector].size) {
+        sector++; /* the subtraction wraps to a huge number when the address lies before */
+    }
+    return sector;
+}
+
+uint8_t ferry_board_slot_at(const struct ferry_board *board, uint32_t address)
+{
+    for (uint8_t slot = 0; slot < board->slot_count; slot++) {
+        if (board->slots[slot].start == address) {
+            return slot;
+        }
+    }
+    return FERRY_SLOT_NONE;
+}
+
+uint8_t ferry_board_slot_of(const struct ferry_board *board, uint32_t address)
+{
+    for (uint8_t slot = 0; slot < board->slot_count; slot++) {
+        if (address - board->slots[slot].start < board->slots[slot].size) {
+            return slot;
+        }
+    }
+    return FERRY_SLOT_NONE;
+}

@@ -1,0 +1,46 @@
+/*
+ * ferry/board.h - the flash map of a board as the core sees it.
+ *
+ * Made from boards/<name>/board.h by boards/board_map.c; the same file gives the linker scripts
+ * their addresses. Host programs see all boards (`ferry_board_find`), a node only its own.
+ */
+#ifndef FERRY_BOARD_H
+#define FERRY_BOARD_H
+
+#include "ferry/base.h"
+
+enum { FERRY_SLOT_A = 0, FERRY_SLOT_B = 1, FERRY_SLOT_NONE = 0xFF, FERRY_SLOTS_MAX = 2 };
+enum { FERRY_BOARD_NAME_MAX = 32 }; /* longest board name in bytes, without terminator */
+
+struct ferry_range {
+    uint32_t start; /* absolute address */
+    uint32_t size;  /* bytes */
+};
+
+struct ferry_board {
+    const char *name;                  /* board identity: in images, INFO and on the server */
+    const struct ferry_range *sectors; /* erase units, ascending, without holes */
+    uint8_t sector_count;
+    uint8_t slot_count;                        /* 1 or 2 */
+    struct ferry_range slots[FERRY_SLOTS_MAX]; /* whole sectors each */
+    uint8_t journal_sectors[2];                /* sector numbers; sizes may differ */
+    struct ferry_range bootloader;             /* vectors at its start */
+    struct ferry_range ram;                    /* an image's initial stack pointer points into it
+                                                  or to its end */
+};
+
+/* The sector that holds `address`; the board's sector_count if none does. */
+uint32_t ferry_board_sector_at(const struct ferry_board *board, uint32_t address);
+
+/* The slot that starts at `address`, or FERRY_SLOT_NONE. */
+uint8_t ferry_board_slot_at(const struct ferry_board *board, uint32_t address);
+
+/* The slot that holds `address` (for an application to find itself by its program counter), or
+ * FERRY_SLOT_NONE. */
+uint8_t ferry_board_slot_of(const struct ferry_board *board, uint32_t address);
+
+/* Host programs: all boards that this build knows, by number (NULL past the last) and by name. */
+const struct ferry_board *ferry_board_list(size_t index);
+const struct ferry_board *ferry_board_find(const char *name);
+
+#endif
