@@ -24,12 +24,13 @@ struct ferry_install {
     struct ferry_node *node;
     struct ferry_image image; /* the claims of OPEN */
     struct ferry_image_hasher hasher;
-    uint8_t stage;        /* enum ferry_install_stage */
-    uint8_t partial_size; /* bytes in `partial` */
-    uint8_t partial[4];   /* last bytes of the file that do not fill a word */
-    uint32_t next;        /* offset of the next byte wanted */
-    uint32_t crc32;       /* over what is in flash, at CLOSE */
-    uint32_t crc32_claimed;
+    uint32_t next;          /* offset of the next byte wanted */
+    uint32_t crc32;         /* over what is in flash, at CLOSE */
+    uint32_t crc32_claimed; /* by CLOSE */
+    uint32_t crc32_at;      /* offset of the next byte for it */
+    uint8_t stage;          /* enum ferry_install_stage */
+    uint8_t restarts;       /* sectors that had to be erased again in this transfer */
+    bool repeated;          /* CLOSE asks about an image that was judged before */
 };
 
 void ferry_install_init(struct ferry_install *install, struct ferry_node *node);

@@ -4,7 +4,8 @@
  * Two sectors hold 64-byte records; each record is the whole state, so the last valid one wins and
  * nothing has to be replayed (SPEC.md, "Journal"). A record's sequence number is its predecessor's
  * plus the distance in record places: a torn record can therefore never win over a later one, even
- * if its bits settle differently at the next read.
+ * if its bits settle differently at the next read. The first word of every record is the same
+ * constant: a place whose first word was torn may still read blank, and is simply written again.
  *
  * Only one copy of this object may be in use at a time: the bootloader's, then the application's.
  */
@@ -75,13 +76,12 @@ struct ferry_journal {
 };
 
 /*
- * Finds the winning record. Writes nothing.
- *   after_reset: true in the bootloader: one place behind the last used one is skipped, because a
- *   write that was cut there may still read as blank.
+ * Finds the winning record; writes nothing. The bootloader commits the state it found once more
+ * before it acts on it: the record may have been marginal.
  * Returns OK (also when lost), or FLASH.
  */
 int ferry_journal_open(struct ferry_journal *journal, const struct ferry_flash *flash,
-                       const struct ferry_board *board, bool after_reset);
+                       const struct ferry_board *board);
 
 /*
  * Appends `state` as the new winning record and reads it back; goes on to the next place where a
