@@ -1,0 +1,177 @@
+/* termios has no way to name 921,600 on every system, and none for an odd rate: Linux' termios2 has
+ * (ioctl_tty(2), BOTHER). Its header clashes with <termios.h>, so only the kernel's is used. */
+#include "serial.h"
+
+#include <asm/termbits.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/serial.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+__attribute__((format(printf, 3, 4))) static int fail(struct ferry_serial *serial, int status,
+                                                      const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(serial->error, sizeof serial->error, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+/* Who may open it: the group of the device, and how to become a member. */
+static int fail_denied(struct ferry_serial *serial, const char *path)
+{
+    struct stat device;
+    struct group *group = stat(path, &device) == 0 ? getgrgid(device.st_gid) : NULL;
+    if (group == NULL || device.st_gid == 0 || (device.st_mode & 0060) != 0060) {
+        return fail(serial, FERRY_IO, "%s: permission denied; its owner must allow access", path);
+    }
+    return fail(serial, FERRY_IO,
+                "%s: permission denied; join the group %s with `sudo usermod -aG %s $USER`, then "
+                "log in again",
+                path, group->gr_name, group->gr_name);
+}
+
+static int fail_open(struct ferry_serial *serial, const char *path)
+{
+    switch (errno) {
+    case ENOENT:
+    case ENODEV:
+    case ENXIO:
+        return fail(serial, FERRY_ARGUMENT, "%s: no such port", path);
+    case EACCES:
+    case EPERM:
+        return fail_denied(serial, path);
+    case EBUSY:
+        return fail(serial, FERRY_BUSY, "%s: in use by another program", path);
+    default:
+        return fail(serial, FERRY_IO, "%s: %s", path, strerror(errno));
+    }
+}
+
+static int lock(struct ferry_serial *serial, const char *path)
+{
+    if (flock(serial->fd, LOCK_EX | LOCK_NB) != 0) {
+        return fail(serial, FERRY_BUSY, "%s: in use by another program", path);
+    }
+    ioctl(serial->fd, TIOCEXCL); /* an extra: a pty may not know it */
+    return FERRY_OK;
+}
+
+/* USB converters hold received bytes back up to 16 ms, unless asked not to. */
+static void ask_low_latency(int fd)
+{
+    struct serial_struct settings;
+    if (ioctl(fd, TIOCGSERIAL, &settings) == 0) {
+        settings.flags |= ASYNC_LOW_LATENCY;
+        ioctl(fd, TIOCSSERIAL, &settings); /* not every driver can; it is only slower then */
+    }
+}
+
+/* Raw 8N1, no flow control, no modem lines, the driver never edits a byte. */
+static int configure(struct ferry_serial *serial, const char *path, uint32_t baud)
+{
+    struct termios2 settings;
+    if (ioctl(serial->fd, TCGETS2, &settings) != 0) {
+        return fail(serial, FERRY_ARGUMENT, "%s: not a serial port", path);
+    }
+    settings.c_iflag = IGNBRK;
+    settings.c_oflag = 0;
+    settings.c_lflag = 0;
+    settings.c_cflag = CS8 | CREAD | CLOCAL | BOTHER | (BOTHER << IBSHIFT);
+    settings.c_ispeed = baud;
+    settings.c_ospeed = baud;
+    settings.c_cc[VMIN] = 0;
+    settings.c_cc[VTIME] = 0;
+    if (ioctl(serial->fd, TCSETS2, &settings) != 0) {
+        return fail(serial, FERRY_ARGUMENT, "%s: the driver refuses %u baud", path, baud);
+    }
+    ask_low_latency(serial->fd);
+    ioctl(serial->fd, TCFLSH, TCIOFLUSH);
+    return FERRY_OK;
+}
+
+int ferry_serial_open(struct ferry_serial *serial, const char *path, uint32_t baud)
+{
+    serial->error[0] = '\0';
+    serial->fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (serial->fd < 0) {
+        return fail_open(serial, path);
+    }
+    int status = lock(serial, path);
+    if (status == FERRY_OK) {
+        status = configure(serial, path, baud);
+    }
+    if (status != FERRY_OK) {
+        ferry_serial_close(serial);
+    }
+    return status;
+}
+
+void ferry_serial_close(struct ferry_serial *serial)
+{
+    if (serial->fd >= 0) {
+        ioctl(serial->fd, TIOCNXCL);
+        close(serial->fd); /* releases the flock */
+        serial->fd = -1;
+    }
+}
+
+static bool is_passing(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+/* A pulled USB converter or a closed pty hangs the line up; read(2) then says end of file for ever.
+ */
+static bool is_hung_up(int fd)
+{
+    struct pollfd port = {.fd = fd, .events = 0};
+    return poll(&port, 1, 0) > 0 && (port.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
+
+int ferry_serial_read(struct ferry_serial *serial, uint8_t *out, size_t max, size_t *got)
+{
+    *got = 0;
+    ssize_t count = read(serial->fd, out, max);
+    if (count > 0) {
+        *got = (size_t)count;
+        return FERRY_OK;
+    }
+    if (count < 0 && !is_passing(errno)) {
+        return fail(serial, FERRY_IO, "reading failed: %s", strerror(errno));
+    }
+    if (is_hung_up(serial->fd)) {
+        return fail(serial, FERRY_IO, "the port is gone");
+    }
+    return FERRY_OK;
+}
+
+int ferry_serial_write(struct ferry_serial *serial, const uint8_t *data, size_t size, size_t *taken)
+{
+    *taken = 0;
+    ssize_t count = write(serial->fd, data, size);
+    if (count < 0 && !is_passing(errno)) {
+        return fail(serial, FERRY_IO, "writing failed: %s", strerror(errno));
+    }
+    *taken = count > 0 ? (size_t)count : 0;
+    return FERRY_OK;
+}
+
+void ferry_serial_wait(const struct ferry_serial *serial, bool writing, int stop_fd,
+                       uint32_t timeout_ms)
+{
+    struct pollfd files[2] = {
+        {.fd = serial->fd, .events = (short)(POLLIN | (writing ? POLLOUT : 0))},
+        {.fd = stop_fd, .events = POLLIN}, /* poll(2) passes over negative descriptors */
+    };
+    poll(files, 2, (int)(timeout_ms < 60000 ? timeout_ms : 60000));
+}
