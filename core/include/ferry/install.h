@@ -12,6 +12,8 @@
 
 #include "ferry/node.h"
 
+enum { FERRY_SLICE_SIZE = 256 }; /* bytes programmed or read between two steps */
+
 enum ferry_install_stage {
     FERRY_INSTALL_IDLE,
     FERRY_INSTALL_SIGNATURE, /* OPEN: place is checked, signature is next */

@@ -25,8 +25,6 @@ enum {
     FERRY_EVENT_CONFIRMED = 16 /* the running trial is now confirmed */
 };
 
-enum { FERRY_SLICE_SIZE = 256 }; /* bytes programmed, or read and hashed, between two steps */
-
 struct ferry_receiver {
     struct ferry_node *node;
     struct ferry_install install;

@@ -1,0 +1,352 @@
+#include "ferry/supervisor.h"
+#include "ferry/receiver.h"
+
+#include <string.h>
+
+/* ---- slots ---------------------------------------------------------------------------------- */
+
+static struct ferry_state *state_of(const struct ferry_supervisor *supervisor)
+{
+    return &supervisor->node->journal->state;
+}
+
+static bool slot_exists(const struct ferry_supervisor *supervisor, uint8_t slot)
+{
+    return slot < supervisor->node->board->slot_count;
+}
+
+/* Verifies a slot's image against the stored counter; supervisor->image tells about it. */
+static void verify_slot(struct ferry_supervisor *supervisor, uint8_t slot)
+{
+    struct ferry_node *node = supervisor->node;
+    struct ferry_keys keys = ferry_boot_block_keys(node->block);
+    struct ferry_slot_reader reader;
+    struct ferry_image_source source =
+        ferry_image_from_slot(&reader, node->flash, node->board, slot);
+
+    int status =
+        ferry_image_verify(&source, node->board, &keys, state_of(supervisor)->security_counter,
+                           &supervisor->image, supervisor->buffer, sizeof(supervisor->buffer));
+    /* The place check sets the slot by load_address; an image of the other slot is bad here. */
+    if (status == FERRY_OK && supervisor->image.slot != slot) {
+        status = FERRY_IMAGE_SLOT;
+    }
+    node->content[slot] = status == FERRY_OK            ? FERRY_CONTENT_VERIFIED
+                          : status == FERRY_IMAGE_MAGIC ? FERRY_CONTENT_EMPTY
+                                                        : FERRY_CONTENT_BAD;
+    if (status != FERRY_OK) {
+        supervisor->error = (int8_t)status;
+    }
+}
+
+/* Reads the image of a slot that verified; nothing wrote to it since, so no check is repeated. */
+static int read_slot(struct ferry_supervisor *supervisor, uint8_t slot)
+{
+    const struct ferry_node *node = supervisor->node;
+    struct ferry_slot_reader reader;
+    struct ferry_image_source source =
+        ferry_image_from_slot(&reader, node->flash, node->board, slot);
+
+    return ferry_image_read(&source, supervisor->buffer, &supervisor->image);
+}
+
+static uint8_t check_slot(const struct ferry_supervisor *supervisor, uint8_t slot)
+{
+    if (!slot_exists(supervisor, slot)) {
+        return FERRY_CHECK_BAD;
+    }
+    uint8_t content = supervisor->node->content[slot];
+    return content == FERRY_CONTENT_UNKNOWN    ? FERRY_CHECK_UNKNOWN
+           : content == FERRY_CONTENT_VERIFIED ? FERRY_CHECK_GOOD
+                                               : FERRY_CHECK_BAD;
+}
+
+/* The candidate must also be the very image that CLOSE accepted. */
+static uint8_t check_candidate(struct ferry_supervisor *supervisor)
+{
+    uint8_t check = check_slot(supervisor, state_of(supervisor)->candidate);
+
+    if (check != FERRY_CHECK_GOOD) {
+        return check;
+    }
+    int status = read_slot(supervisor, state_of(supervisor)->candidate);
+    bool same = status == FERRY_OK &&
+                memcmp(supervisor->image.hash, state_of(supervisor)->hash, FERRY_HASH_SIZE) == 0;
+    return same ? FERRY_CHECK_GOOD : FERRY_CHECK_BAD;
+}
+
+/* ---- journal -------------------------------------------------------------------------------- */
+
+/* Records a state, making room if need be. After a failure the journal counts as read-only. */
+static int record(struct ferry_supervisor *supervisor, const struct ferry_state *state)
+{
+    struct ferry_journal *journal = supervisor->node->journal;
+    int status = ferry_journal_commit(journal, state);
+
+    if (status != FERRY_OK) { /* full, never written, or the sector is worn: try the other one */
+        status = ferry_journal_compact(journal, state);
+    }
+    if (status != FERRY_OK) {
+        supervisor->read_only = true;
+        supervisor->error = (int8_t)status;
+    }
+    return status;
+}
+
+/* Makes a verified slot the candidate, to be tried. */
+static void set_candidate(struct ferry_state *state, uint8_t slot, const struct ferry_image *image)
+{
+    state->phase = FERRY_PHASE_PENDING;
+    state->candidate = slot;
+    state->attempts = FERRY_TRIAL_ATTEMPTS_DEFAULT;
+    state->outcome = 0;
+    state->durable = image->total_size;
+    state->erased = 0;
+    memcpy(state->hash, image->hash, FERRY_HASH_SIZE);
+}
+
+/*
+ * Both journal sectors are lost. The newest image that verifies is tried; the counter's floor is
+ * the lowest counter among them, as the higher one was perhaps never confirmed.
+ */
+static void rebuild(struct ferry_supervisor *supervisor)
+{
+    struct ferry_state state = {.confirmed = FERRY_SLOT_NONE, .candidate = FERRY_SLOT_NONE};
+    struct ferry_version newest;
+
+    for (uint8_t slot = 0; slot_exists(supervisor, slot); slot++) {
+        const struct ferry_image *image = &supervisor->image;
+        verify_slot(supervisor, slot);
+        if (check_slot(supervisor, slot) != FERRY_CHECK_GOOD) {
+            continue;
+        }
+        bool first = state.candidate == FERRY_SLOT_NONE;
+        if (first || image->security_counter < state.security_counter) {
+            state.security_counter = image->security_counter;
+        }
+        if (first || ferry_version_compare(&image->header.version, &newest) > 0) {
+            newest = image->header.version;
+            set_candidate(&state, slot, image);
+        }
+    }
+    *state_of(supervisor) = state; /* decides even where it cannot be recorded */
+    (void)record(supervisor, &state);
+}
+
+void ferry_supervisor_begin(struct ferry_supervisor *supervisor, struct ferry_node *node)
+{
+    struct ferry_journal *journal = node->journal;
+
+    memset(supervisor, 0, sizeof(*supervisor));
+    supervisor->node = node;
+    (void)ferry_journal_open(journal, node->flash, node->board); /* not readable: lost */
+    if (journal->lost) {
+        rebuild(supervisor);
+        return;
+    }
+    (void)record(supervisor, &journal->state);
+    if (!supervisor->read_only &&
+        ferry_journal_room(journal) < ferry_journal_reserve(node->board)) {
+        (void)ferry_journal_compact(journal, &journal->state);
+    }
+}
+
+/* ---- deciding ------------------------------------------------------------------------------- */
+
+/*
+ * The slot to prefer. Without a confirmed one: the candidate's, unless that is being filled or was
+ * given up; then the other.
+ */
+static uint8_t preferred_slot(const struct ferry_supervisor *supervisor)
+{
+    const struct ferry_state *state = state_of(supervisor);
+
+    if (slot_exists(supervisor, state->confirmed)) {
+        return state->confirmed;
+    }
+    if (!slot_exists(supervisor, state->candidate)) {
+        return FERRY_SLOT_A;
+    }
+    bool avoid = state->phase == FERRY_PHASE_FILLING || state->outcome != 0;
+    return avoid && supervisor->node->board->slot_count > 1 ? (uint8_t)(1 - state->candidate)
+                                                            : state->candidate;
+}
+
+static uint8_t fallback_slot(const struct ferry_supervisor *supervisor)
+{
+    uint8_t preferred = preferred_slot(supervisor);
+    return supervisor->node->board->slot_count > 1 ? (uint8_t)(1 - preferred) : preferred;
+}
+
+static void gather(struct ferry_supervisor *supervisor, struct ferry_facts *facts)
+{
+    const struct ferry_state *state = state_of(supervisor);
+
+    /* A trial that cannot be recorded would never end: without a journal there is none. */
+    facts->phase = supervisor->read_only ? FERRY_PHASE_NONE : state->phase;
+    facts->attempts_left = state->attempts > 0;
+    facts->has_confirmed = slot_exists(supervisor, state->confirmed);
+    facts->single = supervisor->node->board->slot_count == 1;
+    facts->rejected = state->outcome != 0;
+    facts->candidate = check_candidate(supervisor);
+    facts->preferred = check_slot(supervisor, preferred_slot(supervisor));
+    facts->fallback = check_slot(supervisor, fallback_slot(supervisor));
+}
+
+static void give_up(struct ferry_supervisor *supervisor, int outcome)
+{
+    struct ferry_state state = *state_of(supervisor);
+
+    supervisor->error = (int8_t)outcome;
+    state.phase = FERRY_PHASE_NONE;
+    state.attempts = 0;
+    state.durable = 0;
+    state.erased = 0;
+    state.outcome = (uint8_t)-outcome;
+    (void)record(supervisor, &state);
+}
+
+static void adopt(struct ferry_supervisor *supervisor, uint8_t slot)
+{
+    struct ferry_state state = *state_of(supervisor);
+
+    if (read_slot(supervisor, slot) != FERRY_OK) {
+        supervisor->node->content[slot] = FERRY_CONTENT_BAD;
+        return;
+    }
+    set_candidate(&state, slot, &supervisor->image);
+    (void)record(supervisor, &state);
+}
+
+/* Does what the decision asks for before it can be taken. Returns false when it is taken. */
+static bool carry_out(struct ferry_supervisor *supervisor, enum ferry_action action)
+{
+    switch (action) {
+    case FERRY_ACTION_VERIFY_CANDIDATE:
+        verify_slot(supervisor, state_of(supervisor)->candidate);
+        return true;
+    case FERRY_ACTION_VERIFY_PREFERRED:
+        verify_slot(supervisor, preferred_slot(supervisor));
+        return true;
+    case FERRY_ACTION_VERIFY_FALLBACK:
+        verify_slot(supervisor, fallback_slot(supervisor));
+        return true;
+    case FERRY_ACTION_REVERT_EXHAUSTED:
+        give_up(supervisor, FERRY_TRIAL_EXHAUSTED);
+        return true;
+    case FERRY_ACTION_REVERT_BAD:
+        give_up(supervisor, supervisor->error != 0 ? supervisor->error : FERRY_IMAGE_CLAIMS);
+        return true;
+    case FERRY_ACTION_ADOPT_PREFERRED:
+        adopt(supervisor, preferred_slot(supervisor));
+        return true;
+    case FERRY_ACTION_ADOPT_FALLBACK:
+        adopt(supervisor, fallback_slot(supervisor));
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_adoption(enum ferry_action action)
+{
+    return action == FERRY_ACTION_ADOPT_PREFERRED || action == FERRY_ACTION_ADOPT_FALLBACK;
+}
+
+enum ferry_action ferry_supervisor_decide(struct ferry_supervisor *supervisor)
+{
+    struct ferry_facts facts;
+    enum ferry_action action;
+
+    do {
+        gather(supervisor, &facts);
+        action = ferry_decide(&facts);
+        if (supervisor->read_only && is_adoption(action)) {
+            return FERRY_ACTION_LISTEN; /* it would need a record */
+        }
+    } while (carry_out(supervisor, action));
+    return action;
+}
+
+/* ---- starting ------------------------------------------------------------------------------- */
+
+static int record_attempt(struct ferry_supervisor *supervisor)
+{
+    struct ferry_state state = *state_of(supervisor);
+
+    state.phase = FERRY_PHASE_TRIAL;
+    state.attempts--;
+    return record(supervisor, &state);
+}
+
+static void record_log(struct ferry_supervisor *supervisor, enum ferry_action action, uint8_t slot)
+{
+    struct ferry_boot_log log = {.reset_cause = supervisor->node->reset_cause,
+                                 .action = (uint8_t)action,
+                                 .slot = slot,
+                                 .attempts = state_of(supervisor)->attempts,
+                                 .error = supervisor->error,
+                                 .version = supervisor->image.header.version};
+
+    (void)ferry_journal_log(supervisor->node->journal, &log); /* for people only */
+}
+
+int ferry_supervisor_depart(struct ferry_supervisor *supervisor, enum ferry_action action,
+                            struct ferry_departure *departure)
+{
+    const struct ferry_state *state = state_of(supervisor);
+    bool trial = action != FERRY_ACTION_BOOT_CONFIRMED;
+    uint8_t slot = trial ? state->candidate : state->confirmed;
+
+    int status = read_slot(supervisor, slot);
+    if (status != FERRY_OK) {
+        supervisor->node->content[slot] = FERRY_CONTENT_BAD;
+        return status;
+    }
+    if (trial) {
+        status = record_attempt(supervisor);
+        if (status != FERRY_OK) {
+            return status;
+        }
+    }
+    record_log(supervisor, action, slot);
+    departure->slot = slot;
+    departure->trial = trial;
+    departure->vectors =
+        supervisor->node->board->slots[slot].start + supervisor->image.header.header_size;
+    return FERRY_OK;
+}
+
+/* ---- listening ------------------------------------------------------------------------------ */
+
+void ferry_listen_begin(struct ferry_listen *listen, uint32_t now_ms, bool for_ever)
+{
+    listen->progress_ms = now_ms;
+    listen->window_ms = FERRY_LISTEN_START_MS;
+    listen->for_ever = for_ever;
+}
+
+bool ferry_listen_step(struct ferry_listen *listen, uint32_t events, uint32_t now_ms)
+{
+    uint32_t passed_ms = now_ms - listen->progress_ms;
+
+    if ((events & FERRY_EVENT_CLOSED) != 0) { /* accepted: time for a lost answer, then start it */
+        listen->progress_ms = now_ms;
+        listen->window_ms = FERRY_LISTEN_MESSAGE_MS;
+        listen->for_ever = false;
+        return true;
+    }
+    if ((events & FERRY_EVENT_TRANSFER) != 0) {
+        listen->progress_ms = now_ms;
+        listen->window_ms = FERRY_LISTEN_PATIENCE_MS;
+        return true;
+    }
+    if ((events & FERRY_EVENT_MESSAGE) != 0 &&
+        listen->window_ms < passed_ms + FERRY_LISTEN_MESSAGE_MS) {
+        listen->window_ms = passed_ms + FERRY_LISTEN_MESSAGE_MS;
+    }
+    if (listen->window_ms > FERRY_LISTEN_PATIENCE_MS) {
+        listen->window_ms = FERRY_LISTEN_PATIENCE_MS;
+    }
+    return listen->for_ever || passed_ms < listen->window_ms;
+}
