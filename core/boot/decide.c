@@ -42,7 +42,7 @@ static const struct row rows[] = {
 
 static bool allows(uint8_t mask, unsigned value)
 {
-    return (mask >> value & 1U) != 0;
+    return ((unsigned)mask >> value & 1U) != 0;
 }
 
 static bool matches(const struct row *row, const struct ferry_facts *facts)

@@ -206,6 +206,13 @@ static void give_up(struct ferry_supervisor *supervisor, int outcome)
     (void)record(supervisor, &state);
 }
 
+/* Why the candidate is bad: its verification said so, or it verifies but is another image. */
+static int bad_candidate(const struct ferry_supervisor *supervisor)
+{
+    bool verifies = check_slot(supervisor, state_of(supervisor)->candidate) == FERRY_CHECK_GOOD;
+    return verifies || supervisor->error == 0 ? FERRY_IMAGE_CLAIMS : supervisor->error;
+}
+
 static void adopt(struct ferry_supervisor *supervisor, uint8_t slot)
 {
     struct ferry_state state = *state_of(supervisor);
@@ -235,7 +242,7 @@ static bool carry_out(struct ferry_supervisor *supervisor, enum ferry_action act
         give_up(supervisor, FERRY_TRIAL_EXHAUSTED);
         return true;
     case FERRY_ACTION_REVERT_BAD:
-        give_up(supervisor, supervisor->error != 0 ? supervisor->error : FERRY_IMAGE_CLAIMS);
+        give_up(supervisor, bad_candidate(supervisor));
         return true;
     case FERRY_ACTION_ADOPT_PREFERRED:
         adopt(supervisor, preferred_slot(supervisor));

@@ -1,0 +1,192 @@
+#include "kit_flash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+uint32_t kit_random(uint32_t *state)
+{
+    uint32_t x = *state ? *state : 0x9E3779B9U;
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    *state = x;
+    return x;
+}
+
+static void breach(const char *what, uint32_t address)
+{
+    fprintf(stderr, "flash contract broken: %s at 0x%08x\n", what, (unsigned)address);
+    abort();
+}
+
+static uint32_t check_range(const struct kit_flash *flash, uint32_t address, size_t size)
+{
+    if (address < flash->base ||
+        !ferry_within(address - flash->base, (uint32_t)size, flash->size)) {
+        breach("outside of the flash", address);
+    }
+    return address - flash->base;
+}
+
+static int kit_read(void *ctx, uint32_t address, void *out, size_t size)
+{
+    struct kit_flash *flash = ctx;
+    uint32_t at = check_range(flash, address, size);
+    uint8_t *bytes = out;
+
+    if (flash->dead) {
+        return FERRY_FLASH;
+    }
+    for (size_t i = 0; i < size; i++) {
+        uint8_t noise = flash->unstable[at + i];
+        bytes[i] = flash->memory[at + i];
+        if (noise != 0) {
+            bytes[i] = (uint8_t)((bytes[i] & ~noise) | (kit_random(&flash->random) & noise));
+        }
+    }
+    return FERRY_OK;
+}
+
+/* Is this the operation that is cut? Counts it. */
+static enum kit_cut next_operation(struct kit_flash *flash)
+{
+    if (++flash->operations != flash->cut_at || flash->cut == KIT_CUT_NONE) {
+        return KIT_CUT_NONE;
+    }
+    flash->dead = true;
+    return flash->cut;
+}
+
+static void program_word(struct kit_flash *flash, uint32_t at, const uint8_t *word)
+{
+    enum kit_cut cut = next_operation(flash);
+
+    for (uint32_t i = 0; i < 4; i++) {
+        uint8_t *cell = &flash->memory[at + i];
+        uint8_t *noise = &flash->unstable[at + i];
+        uint8_t change = (uint8_t)((*cell | *noise) & ~word[i]); /* bits on their way to 0 */
+
+        if (cut == KIT_CUT_LOST) {
+            continue;
+        }
+        if (cut == KIT_CUT_TORN) {
+            uint8_t reached = (uint8_t)(change & kit_random(&flash->random));
+            *noise = (uint8_t)(*noise | (reached & kit_random(&flash->random)));
+            *cell = (uint8_t)(*cell & ~reached);
+        } else {
+            *cell = (uint8_t)(*cell & word[i]);
+            *noise = (uint8_t)(*noise & word[i]); /* a bit driven to 0 is solid again */
+        }
+    }
+}
+
+static int kit_program(void *ctx, uint32_t address, const void *data, size_t size)
+{
+    struct kit_flash *flash = ctx;
+    uint32_t at = check_range(flash, address, size);
+    uint32_t sector = ferry_board_sector_at(flash->board, address);
+    const struct ferry_range *range = &flash->board->sectors[sector];
+    const uint8_t *bytes = data;
+
+    if (address % 4 != 0 || size % 4 != 0 || size == 0) {
+        breach("unaligned program", address);
+    }
+    if (!ferry_within(address - range->start, (uint32_t)size, range->size)) {
+        breach("program across a sector", address);
+    }
+    for (size_t i = 0; i < size && !flash->dead; i += 4) {
+        for (size_t b = i; b < i + 4; b++) {
+            uint8_t zeros = (uint8_t) ~(flash->memory[at + b] | flash->unstable[at + b]);
+            flash->raised += (bytes[b] & zeros) != 0; /* the chip leaves such a bit at 0 */
+        }
+        program_word(flash, at + (uint32_t)i, bytes + i);
+        flash->words[sector]++;
+    }
+    return flash->dead ? FERRY_FLASH : FERRY_OK;
+}
+
+static void erase_bytes(struct kit_flash *flash, uint32_t at, uint32_t size, enum kit_cut cut)
+{
+    for (uint32_t i = at; i < at + size && cut != KIT_CUT_LOST; i++) {
+        if (cut == KIT_CUT_TORN) {
+            uint8_t rising = (uint8_t)(~flash->memory[i] & kit_random(&flash->random));
+            flash->memory[i] |= rising;
+            flash->unstable[i] |= (uint8_t)(rising & kit_random(&flash->random));
+        } else {
+            flash->memory[i] = 0xFF;
+            flash->unstable[i] = 0;
+        }
+    }
+}
+
+static int kit_erase(void *ctx, uint32_t sector)
+{
+    struct kit_flash *flash = ctx;
+
+    if (sector >= flash->board->sector_count) {
+        breach("no such sector", sector);
+    }
+    if (flash->dead) {
+        return FERRY_FLASH;
+    }
+    const struct ferry_range *range = &flash->board->sectors[sector];
+    enum kit_cut cut = next_operation(flash);
+    flash->erases[sector]++;
+    erase_bytes(flash, range->start - flash->base, range->size, cut);
+    return flash->dead ? FERRY_FLASH : FERRY_OK;
+}
+
+void kit_flash_init(struct kit_flash *flash, const struct ferry_board *board)
+{
+    const struct ferry_range *last = &board->sectors[board->sector_count - 1];
+
+    memset(flash, 0, sizeof(*flash));
+    flash->board = board;
+    flash->base = board->sectors[0].start;
+    flash->size = last->start + last->size - flash->base;
+    flash->memory = malloc(flash->size);
+    flash->unstable = calloc(1, flash->size);
+    if (flash->memory == NULL || flash->unstable == NULL) {
+        abort();
+    }
+    memset(flash->memory, 0xFF, flash->size);
+    flash->port = (struct ferry_flash){
+        .ctx = flash, .read = kit_read, .program = kit_program, .erase = kit_erase};
+}
+
+void kit_flash_free(struct kit_flash *flash)
+{
+    free(flash->memory);
+    free(flash->unstable);
+}
+
+void kit_flash_copy(struct kit_flash *to, const struct kit_flash *from)
+{
+    uint8_t *memory = to->memory, *unstable = to->unstable;
+
+    *to = *from;
+    to->port.ctx = to;
+    to->memory = memory;
+    to->unstable = unstable;
+    memcpy(memory, from->memory, from->size);
+    memcpy(unstable, from->unstable, from->size);
+}
+
+void kit_flash_arm(struct kit_flash *flash, enum kit_cut cut, uint32_t in_operations, uint32_t seed)
+{
+    flash->cut = cut;
+    flash->cut_at = flash->operations + in_operations;
+    flash->random = seed;
+}
+
+void kit_flash_power_on(struct kit_flash *flash)
+{
+    flash->dead = false;
+    flash->cut = KIT_CUT_NONE;
+}
+
+void kit_flash_load(struct kit_flash *flash, uint32_t address, const void *bytes, size_t size)
+{
+    memcpy(flash->memory + check_range(flash, address, size), bytes, size);
+}
