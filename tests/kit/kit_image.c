@@ -61,7 +61,7 @@ struct kit_image kit_image_defaults(const struct ferry_board *board, uint8_t slo
 
 static void put_header(uint8_t *out, const struct kit_image *image, size_t protected_size)
 {
-    ferry_put_u32(out, FERRY_IMAGE_MAGIC);
+    ferry_put_u32(out, FERRY_IMAGE_MAGIC_WORD);
     ferry_put_u32(out + 4, image->board->slots[image->slot].start);
     ferry_put_u16(out + 8, FERRY_IMAGE_PADDED_SIZE);
     ferry_put_u16(out + 10, (uint16_t)protected_size);
