@@ -1,0 +1,78 @@
+# What people type. Each target prepares what it needs; CMake does the building.
+#
+#   make demo       the whole way of an update on the virtual board (BOARD=stm32f411_blackpill)
+#   make test       every check and test (< 20 minutes on two cores)
+#   make torture    long sweeps: power cuts with many seeds
+#   make bench      tables of speed, in virtual time where a board is involved
+#   make size       flash, RAM and stack of each board build; fails above the limits
+#   make fuzz       libFuzzer, FUZZ_SECONDS each (60)
+#   make install    host programs into PREFIX (/usr/local), DESTDIR respected
+#   make flash      a real board: BOARD=... PROBE=openocd|stlink|dfu FACTORY=factory.hex
+
+BOARD        ?= stm32f411_blackpill
+BOARDS       := $(notdir $(patsubst %/board.h,%,$(wildcard boards/*/board.h)))
+PROBE        ?= openocd
+PREFIX       ?= /usr/local
+FUZZ_SECONDS ?= 60
+MBEDTLS      ?=
+JOBS         ?= $(shell nproc)
+CMAKE_ARGS   := $(if $(MBEDTLS),-DFERRY_MBEDTLS_DIR=$(MBEDTLS))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup host boards demo test lint torture bench size fuzz install flash docs clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup:
+	@tools/setup
+
+# configure NAME, build NAME: a CMake preset
+define build
+	@cmake --preset $(1) $(CMAKE_ARGS) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
+	@cmake --build build/$(1) -j $(JOBS) $(2)
+endef
+
+host: setup
+	$(call build,host)
+
+boards: setup $(addprefix board-,$(BOARDS))
+
+board-%: setup
+	$(call build,$*)
+
+demo: host board-$(BOARD)
+	@tools/demo --board $(BOARD)
+
+test: host boards lint
+	$(call build,test)
+	@tools/test
+
+lint: setup
+	@tools/lint
+
+torture: host boards
+	$(call build,test)
+	@tools/torture
+
+bench: host boards
+	@tools/bench
+
+size: boards
+	@tools/size $(BOARDS)
+
+fuzz: setup
+	$(call build,fuzz)
+	@tools/fuzz --seconds $(FUZZ_SECONDS)
+
+install: host boards
+	@cmake --install build/host --prefix $(PREFIX)
+
+flash: host board-$(BOARD)
+	@tools/flash --board $(BOARD) --probe $(PROBE) $(if $(FACTORY),--factory $(FACTORY))
+
+docs: setup
+	@doxygen docs/Doxyfile && echo "build/doxygen/html/index.html"
+
+clean:
+	rm -rf build
