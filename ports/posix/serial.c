@@ -71,7 +71,7 @@ static void ask_low_latency(int fd)
 {
     struct serial_struct settings;
     if (ioctl(fd, TIOCGSERIAL, &settings) == 0) {
-        settings.flags |= ASYNC_LOW_LATENCY;
+        settings.flags = (int)((unsigned)settings.flags | ASYNC_LOW_LATENCY);
         ioctl(fd, TIOCSSERIAL, &settings); /* not every driver can; it is only slower then */
     }
 }

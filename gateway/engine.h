@@ -1,0 +1,183 @@
+/*
+ * engine.h - brings what a source offers to a node, and tells reporters how it went.
+ *
+ *   source: what is to be installed, and its bytes by offset (HTTP, DDI, file)
+ *   sink:   the node (serial link)
+ *   reporter: who hears about it (log, DDI feedback, progress bar)
+ *
+ * A step machine: ask the node, ask the source, read header and TLV areas of the image for the free
+ * slot, OPEN, DATA from the node's resume offset, CLOSE, reset, watch until the new version runs
+ * confirmed or was given up. No image is stored, at most one DATA payload is held. Portable C
+ * without an operating system: Linux and ESP32 run the same file. No heap; one thread an engine.
+ */
+#ifndef GATEWAY_ENGINE_H
+#define GATEWAY_ENGINE_H
+
+#include "ferry/image.h"
+#include "ferry/message.h"
+#include "ferry/sender.h"
+
+/* What a source says. */
+enum gateway_answer {
+    GATEWAY_OK,
+    GATEWAY_MORE,    /* nothing yet: ask again */
+    GATEWAY_NOTHING, /* there is nothing to install */
+    GATEWAY_RETRY,   /* failed, may heal: network, a busy server (5xx, 429) */
+    GATEWAY_REFUSED  /* failed for good: 404, no access, a malformed answer */
+};
+
+/* Something to install: one image of several, each for another slot. */
+struct gateway_offer {
+    uint8_t count; /* images, > 0 */
+    bool again;    /* install also what the node gave up before, or runs already */
+};
+
+struct gateway_source {
+    void *ctx;
+
+    /*
+     * Is there something for this node? May block for at most one network time-out.
+     *   offer: filled on OK; its images may be read until the next check.
+     */
+    enum gateway_answer (*check)(void *ctx, const struct ferry_info *info,
+                                 struct gateway_offer *offer);
+
+    /*
+     * Reads up to `size` bytes at `offset` of image `index`. Blocks for at most some 20 ms.
+     *   got: number of bytes read, > 0 on OK.
+     * REFUSED also past the end of the image. All reads since `check` see the same file, or fail.
+     */
+    enum gateway_answer (*read)(void *ctx, uint8_t index, uint32_t offset, uint8_t *out,
+                                uint32_t size, uint32_t *got);
+
+    /* A sentence on the last RETRY or REFUSED, borrowed until the next call. */
+    const char *(*error)(void *ctx);
+};
+
+/*
+ * Each function that starts something replaces what is under way; `step` then tells MORE, OK or why
+ * it ended. All are free of waiting.
+ */
+struct gateway_sink {
+    void *ctx;
+    void (*query)(void *ctx, bool quick, uint32_t now_ms); /* quick: to catch a bootloader */
+    void (*open)(void *ctx, const struct ferry_open *open, uint32_t now_ms);
+    void (*data)(void *ctx, uint32_t now_ms);
+    void (*close)(void *ctx, uint32_t now_ms);
+    void (*reset)(void *ctx, uint32_t now_ms);
+    void (*abort)(void *ctx, uint32_t now_ms);
+    int (*step)(void *ctx, uint32_t now_ms);
+
+    const struct ferry_info *(*info)(void *ctx); /* after `query` was OK, until the next start */
+    bool (*wants)(void *ctx, struct ferry_sender_want *want); /* during `data` */
+    void (*supply)(void *ctx, uint32_t size, uint32_t now_ms);
+    uint32_t (*received)(void *ctx); /* bytes that the node acknowledged */
+    uint32_t (*wait_ms)(void *ctx, uint32_t now_ms);
+    const char *(*error)(void *ctx); /* a sentence on the last IO error, or "" */
+};
+
+enum gateway_event {
+    GATEWAY_EVENT_NODE,      /* the node answered: info */
+    GATEWAY_EVENT_CURRENT,   /* what the source offers runs already, confirmed: nothing to do */
+    GATEWAY_EVENT_OFFER,     /* an image was chosen: version, total */
+    GATEWAY_EVENT_OPENED,    /* the node takes it, from `done` on */
+    GATEWAY_EVENT_PROGRESS,  /* done of total; comes often */
+    GATEWAY_EVENT_INSTALLED, /* CLOSE was accepted: the next start tries it */
+    GATEWAY_EVENT_TRIAL,     /* waiting for the new version to confirm itself */
+    GATEWAY_EVENT_RETRY,     /* a failure that may heal: again in wait_ms */
+    GATEWAY_EVENT_SUCCEEDED, /* runs, confirmed */
+    GATEWAY_EVENT_FAILED     /* given up; status and text say why */
+};
+
+struct gateway_report {
+    enum gateway_event event;
+    int status;                          /* RETRY, FAILED */
+    const char *text;                    /* RETRY, FAILED: a sentence, "" if status says it all */
+    const struct ferry_info *info;       /* the last answer of the node */
+    const struct ferry_version *version; /* of the image, from OFFER on */
+    uint32_t done, total;                /* bytes */
+    uint32_t wait_ms;
+};
+
+struct gateway_reporter {
+    void *ctx;
+    void (*report)(void *ctx, const struct gateway_report *report);
+};
+
+struct gateway_options {
+    uint32_t poll_ms;        /* pause between two checks; default 300,000 */
+    uint32_t retry_first_ms; /* pause after the first failure, doubled each time; default 1,000 */
+    uint32_t retry_max_ms;   /* default 60,000 */
+    uint32_t confirm_ms;     /* how long to wait for confirmation; default 180,000; 0: not at all */
+    uint8_t retries;         /* failures without progress before it is given up; default 8 */
+    bool no_reset;           /* leave the reset to somebody else; implies no waiting */
+    bool by_bootloader;      /* reset the node first: its bootloader receives faster */
+    bool check_uid;          /* only this node may be updated: */
+    uint8_t uid[FERRY_UID_SIZE];
+    const char *board; /* only this kind of board; NULL: any. Borrowed */
+};
+
+/* The defaults above. */
+struct gateway_options gateway_options_default(void);
+
+/* How the last round ended. */
+enum gateway_result {
+    GATEWAY_RESULT_NONE, /* a round is under way */
+    GATEWAY_RESULT_NOTHING,
+    GATEWAY_RESULT_SUCCEEDED,
+    GATEWAY_RESULT_FAILED
+};
+
+struct gateway_engine {
+    const struct gateway_source *source;
+    const struct gateway_sink *sink;
+    const struct gateway_reporter *const *reporters;
+    uint8_t reporter_count;
+    uint8_t stage;    /* index of its step function */
+    uint8_t result;   /* enum gateway_result */
+    uint8_t failures; /* since the last progress */
+    uint8_t index;    /* image being read */
+    uint8_t slot;     /* that it is for */
+    bool working;     /* an offer was accepted: its end has to be reported */
+    bool given_up_known;
+    bool source_waits;
+    uint32_t random; /* xorshift state for jitter, never 0 */
+    uint32_t rest_since_ms, rest_ms;
+    uint32_t watch_since_ms, reset_ms;
+    uint32_t catch_since_ms;
+    uint32_t done, best_done; /* acknowledged: now, and at most so far */
+    uint32_t total;
+    uint16_t got;      /* bytes of header, vectors or TLV areas read so far */
+    uint16_t tlv_size; /* both areas, bytes */
+    struct gateway_offer offer;
+    struct gateway_options options;
+    struct ferry_image_header image;
+    struct ferry_info info;
+    uint8_t hash[FERRY_HASH_SIZE];
+    uint8_t given_up[FERRY_HASH_SIZE]; /* hash of the last image that failed */
+    uint8_t header[FERRY_IMAGE_HEADER_SIZE];
+    uint8_t vectors[FERRY_IMAGE_VECTORS_SIZE];
+    uint8_t tlvs[FERRY_IMAGE_TLV_MAX];
+};
+
+/*
+ * All pointers are borrowed for the engine's life.
+ *   seed: any number, another one for each node: gateways that lost the same server do not come
+ * back in step.
+ */
+void gateway_engine_init(struct gateway_engine *engine, const struct gateway_source *source,
+                         const struct gateway_sink *sink,
+                         const struct gateway_reporter *const *reporters, uint8_t reporter_count,
+                         const struct gateway_options *options, uint32_t seed);
+
+/* Starts a round at once, however long the pause was meant to be. */
+void gateway_engine_wake(struct gateway_engine *engine);
+
+/* Gives the round up: tells the node with ABORT if a transfer is open; ends as FAILED, ABORTED. */
+void gateway_engine_abort(struct gateway_engine *engine, uint32_t now_ms);
+
+/* One step. Then sleep at most gateway_engine_wait_ms, less when bytes arrive. */
+void gateway_engine_step(struct gateway_engine *engine, uint32_t now_ms);
+uint32_t gateway_engine_wait_ms(const struct gateway_engine *engine, uint32_t now_ms);
+
+#endif

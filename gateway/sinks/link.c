@@ -1,0 +1,193 @@
+#include "link.h"
+
+#include <string.h>
+
+enum {
+    QUICK_REPEAT_MS = 20, /* a bootloader listens 50 ms */
+    QUICK_TOTAL_MS = 3000,
+    INPUT_SIZE = 256
+};
+
+void gateway_link_init(struct gateway_link *link, const struct gateway_port *port,
+                       uint16_t first_tag)
+{
+    link->port = port;
+    link->opened = false;
+    link->failed = FERRY_OK;
+    ferry_sender_init(&link->sender, first_tag);
+}
+
+void gateway_link_close(struct gateway_link *link)
+{
+    if (link->opened) {
+        link->port->close(link->port->ctx);
+        link->opened = false;
+    }
+}
+
+int gateway_link_open(struct gateway_link *link)
+{
+    link->failed = FERRY_OK;
+    if (link->opened) {
+        return FERRY_OK;
+    }
+    int status = link->port->open(link->port->ctx);
+    link->opened = status == FERRY_OK;
+    link->failed = status == FERRY_OK ? FERRY_OK : FERRY_IO;
+    ferry_sender_restart(&link->sender);
+    return status;
+}
+
+static int send_output(struct gateway_link *link, uint32_t now_ms)
+{
+    size_t size = 0;
+    const uint8_t *output = ferry_sender_output(&link->sender, &size);
+    while (output != NULL) {
+        size_t taken = 0;
+        int status = link->port->write(link->port->ctx, output, size, &taken);
+        if (status != FERRY_OK || taken == 0) {
+            return status;
+        }
+        ferry_sender_sent(&link->sender, taken, now_ms);
+        output = ferry_sender_output(&link->sender, &size);
+    }
+    return FERRY_OK;
+}
+
+static int take_input(struct gateway_link *link, uint32_t now_ms)
+{
+    uint8_t input[INPUT_SIZE];
+    size_t got = 0;
+    do {
+        int status = link->port->read(link->port->ctx, input, sizeof input, &got);
+        if (status != FERRY_OK) {
+            return status;
+        }
+        ferry_sender_input(&link->sender, input, got, now_ms);
+    } while (got == sizeof input);
+    return FERRY_OK;
+}
+
+int gateway_link_step(struct gateway_link *link, uint32_t now_ms)
+{
+    if (!link->opened) {
+        return FERRY_IO;
+    }
+    int status = take_input(link, now_ms);
+    if (status == FERRY_OK) {
+        status = send_output(link, now_ms);
+    }
+    if (status != FERRY_OK) {
+        gateway_link_close(link);
+        ferry_sender_restart(&link->sender);
+        link->failed = FERRY_IO;
+        return FERRY_IO;
+    }
+    return ferry_sender_step(&link->sender, now_ms);
+}
+
+bool gateway_link_is_writing(const struct gateway_link *link)
+{
+    size_t size = 0;
+    return link->opened && ferry_sender_output(&link->sender, &size) != NULL;
+}
+
+/* --- as a sink ---------------------------------------------------------------------------- */
+
+static void sink_query(void *ctx, bool quick, uint32_t now_ms)
+{
+    struct gateway_link *link = ctx;
+    if (gateway_link_open(link) == FERRY_OK) {
+        ferry_sender_query(&link->sender, quick ? QUICK_REPEAT_MS : FERRY_SENDER_QUERY_REPEAT_MS,
+                           quick ? QUICK_TOTAL_MS : FERRY_SENDER_REQUEST_MS, now_ms);
+    }
+}
+
+static void sink_open(void *ctx, const struct ferry_open *open, uint32_t now_ms)
+{
+    struct gateway_link *link = ctx;
+    ferry_sender_open(&link->sender, open, now_ms);
+}
+
+static void sink_data(void *ctx, uint32_t now_ms)
+{
+    struct gateway_link *link = ctx;
+    ferry_sender_data(&link->sender, now_ms);
+}
+
+static void sink_close(void *ctx, uint32_t now_ms)
+{
+    struct gateway_link *link = ctx;
+    ferry_sender_close(&link->sender, now_ms);
+}
+
+static void sink_reset(void *ctx, uint32_t now_ms)
+{
+    struct gateway_link *link = ctx;
+    ferry_sender_reset(&link->sender, now_ms);
+}
+
+static void sink_abort(void *ctx, uint32_t now_ms)
+{
+    struct gateway_link *link = ctx;
+    ferry_sender_abort(&link->sender, now_ms);
+}
+
+static int sink_step(void *ctx, uint32_t now_ms)
+{
+    return gateway_link_step(ctx, now_ms);
+}
+
+static const struct ferry_info *sink_info(void *ctx)
+{
+    const struct gateway_link *link = ctx;
+    return &link->sender.result.info;
+}
+
+static bool sink_wants(void *ctx, struct ferry_sender_want *want)
+{
+    struct gateway_link *link = ctx;
+    return ferry_sender_wants(&link->sender, want);
+}
+
+static void sink_supply(void *ctx, uint32_t size, uint32_t now_ms)
+{
+    struct gateway_link *link = ctx;
+    ferry_sender_supply(&link->sender, size, now_ms);
+}
+
+static uint32_t sink_received(void *ctx)
+{
+    const struct gateway_link *link = ctx;
+    return link->sender.acked;
+}
+
+static uint32_t sink_wait_ms(void *ctx, uint32_t now_ms)
+{
+    const struct gateway_link *link = ctx;
+    return link->opened ? ferry_sender_wait_ms(&link->sender, now_ms) : 0;
+}
+
+static const char *sink_error(void *ctx)
+{
+    const struct gateway_link *link = ctx;
+    return link->failed != FERRY_OK ? link->port->error(link->port->ctx) : "";
+}
+
+struct gateway_sink gateway_link_sink(struct gateway_link *link)
+{
+    return (struct gateway_sink){.ctx = link,
+                                 .query = sink_query,
+                                 .open = sink_open,
+                                 .data = sink_data,
+                                 .close = sink_close,
+                                 .reset = sink_reset,
+                                 .abort = sink_abort,
+                                 .step = sink_step,
+                                 .info = sink_info,
+                                 .wants = sink_wants,
+                                 .supply = sink_supply,
+                                 .received = sink_received,
+                                 .wait_ms = sink_wait_ms,
+                                 .error = sink_error};
+}

@@ -1,0 +1,54 @@
+/*
+ * link.h - the sink for a node on a byte stream: the link's sender and a port that may vanish and
+ * come back (a pulled cable).
+ */
+#ifndef GATEWAY_SINKS_LINK_H
+#define GATEWAY_SINKS_LINK_H
+
+#include "../engine.h"
+
+/* The byte stream. None of the functions waits. */
+struct gateway_port {
+    void *ctx;
+    int (*open)(void *ctx); /* OK or why not */
+    void (*close)(void *ctx);
+    /* OK, or IO when the port is gone; `got` and `taken` may be 0. */
+    int (*read)(void *ctx, uint8_t *out, size_t max, size_t *got);
+    int (*write)(void *ctx, const uint8_t *data, size_t size, size_t *taken);
+    const char *(*error)(void *ctx); /* a sentence on the last error */
+};
+
+struct gateway_link {
+    struct ferry_sender sender;
+    const struct gateway_port *port;
+    bool opened;
+    int failed; /* IO error of the port, returned by the next step */
+};
+
+_Static_assert(sizeof(struct gateway_engine) + sizeof(struct gateway_link) <= 8192,
+               "what a gateway keeps for a node fits a small ESP32");
+
+/*
+ *   port: borrowed for the link's life; opened by the first query and again after an error.
+ *   first_tag: see ferry_sender_init.
+ */
+void gateway_link_init(struct gateway_link *link, const struct gateway_port *port,
+                       uint16_t first_tag);
+
+void gateway_link_close(struct gateway_link *link);
+
+/* Bytes wait for the port: sleep until it takes more, not only until something arrives. */
+bool gateway_link_is_writing(const struct gateway_link *link);
+
+/*
+ * For programs that talk to a node without an engine: opens the port if need be; call it, then
+ * start a request of link->sender, then gateway_link_step until it is not MORE. Returns OK or an
+ * error.
+ */
+int gateway_link_open(struct gateway_link *link);
+int gateway_link_step(struct gateway_link *link, uint32_t now_ms);
+
+/* The link as a sink. Borrows `link`. */
+struct gateway_sink gateway_link_sink(struct gateway_link *link);
+
+#endif
