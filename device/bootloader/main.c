@@ -1,0 +1,93 @@
+/*
+ * The bootloader of an STM32F4 board: joins core and port. What it does is in ferry/supervisor.h;
+ * here are the chip's clock, watchdog, LED and the jump.
+ */
+#include "board.h"
+#include "ferry/endpoint.h"
+#include "ferry/supervisor.h"
+#include "port.h"
+
+enum { BLINK_MS = 100 }; /* LED while nothing is bootable; else it is lit until the jump */
+
+/* The wire goes on while a sector is erased: the ring takes nearly all RAM there is. */
+__attribute__((section(".ring"), aligned(4))) static uint8_t ring[2 * BOARD_BOOT_RING_HALF];
+
+static struct {
+    struct ferry_journal journal;
+    struct ferry_node node;
+    struct ferry_supervisor supervisor;
+    struct ferry_endpoint endpoint;
+    uint8_t message[FERRY_MESSAGE_MAX + FERRY_FRAME_CRC_SIZE];
+} boot;
+
+static uint32_t now_ms(void)
+{
+    return stm32f4_clock.now_ms(stm32f4_clock.ctx);
+}
+
+static void start_chip(void)
+{
+    uint8_t cause = stm32f4_reset_cause();
+    stm32f4_clock_start();
+    stm32f4_tick_start();
+    stm32f4_led_start();
+    stm32f4_led_set(true);
+    stm32f4_uart_start(ring, BOARD_BOOT_RING_HALF);
+
+    boot.node = (struct ferry_node){
+        .flash = &stm32f4_flash,
+        .board = &FERRY_BOARD_SYMBOL,
+        .block =
+            (const struct ferry_boot_block *)(BOARD_BOOTLOADER_START + FERRY_BOOT_BLOCK_OFFSET),
+        .journal = &boot.journal,
+        .running = FERRY_SLOT_NONE,
+        .reset_cause = cause,
+    };
+    stm32f4_describe(&boot.node);
+}
+
+/* Serves the link for the listen window; for ever where nothing is bootable. */
+static void listen(bool for_ever)
+{
+    struct ferry_listen window;
+    uint32_t events;
+
+    ferry_listen_begin(&window, now_ms(), for_ever);
+    do {
+        stm32f4_watchdog_feed(); /* runs here only if an option byte starts it */
+        (void)ferry_endpoint_step(&boot.endpoint);
+        events = ferry_endpoint_events(&boot.endpoint);
+        if ((events & FERRY_EVENT_RESET) != 0) {
+            stm32f4_reset();
+        }
+        stm32f4_led_set(!window.for_ever || now_ms() / BLINK_MS % 2 == 0);
+    } while (ferry_listen_step(&window, events, now_ms()));
+}
+
+static _Noreturn void depart(const struct ferry_departure *departure)
+{
+    stm32f4_handover_write(&boot.node);
+    if (departure->trial) {
+        stm32f4_watchdog_start();
+    }
+    stm32f4_jump(departure->vectors);
+}
+
+int main(void)
+{
+    struct ferry_departure departure;
+
+    start_chip();
+    ferry_endpoint_init(&boot.endpoint, &boot.node, &stm32f4_uart, boot.message,
+                        sizeof(boot.message));
+    ferry_supervisor_begin(&boot.supervisor, &boot.node);
+    for (;;) {
+        enum ferry_action action = ferry_supervisor_decide(&boot.supervisor);
+        listen(action == FERRY_ACTION_LISTEN);
+        action = ferry_supervisor_decide(&boot.supervisor);
+        if (action != FERRY_ACTION_LISTEN &&
+            ferry_supervisor_depart(&boot.supervisor, action, &departure) == FERRY_OK) {
+            depart(&departure);
+        }
+    }
+}

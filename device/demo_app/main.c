@@ -1,0 +1,106 @@
+/*
+ * The demo application: blinks, takes updates while it runs, and confirms itself on trial when its
+ * self-test passed.
+ */
+#include "agent.h"
+#include "behaviour.h"
+#include "board.h"
+#include "port.h"
+#include "self_test.h"
+
+enum {
+    BLINK_MS = 500,
+    RESTART_MS = 1000 /* after an accepted update: time for a RESET, or for CLOSE once more */
+};
+
+__attribute__((section(".ring"), aligned(4))) static uint8_t ring[2 * BOARD_APP_RING_HALF];
+
+static struct {
+    struct ferry_agent agent;
+    struct demo_self_test self_test;
+    uint8_t message[FERRY_MESSAGE_MAX + FERRY_FRAME_CRC_SIZE];
+    bool link_seen; /* a valid frame arrived */
+    bool updated;   /* an update was accepted, at updated_ms */
+    uint32_t updated_ms;
+} app;
+
+int main(void);
+
+static uint32_t now_ms(void)
+{
+    return stm32f4_clock.now_ms(NULL);
+}
+
+static void describe(struct ferry_node *node)
+{
+    stm32f4_describe(node);
+    (void)stm32f4_handover_read(node);
+}
+
+static int start_agent(void)
+{
+    struct ferry_agent_config config = {
+        .flash = &stm32f4_flash,
+        .stream = &stm32f4_uart,
+        .clock = &stm32f4_clock,
+        .board = &FERRY_BOARD_SYMBOL,
+        .buffer = app.message,
+        .buffer_size = sizeof app.message,
+        .here = (const void *)(uintptr_t)main,
+        .feed = stm32f4_watchdog_feed,
+        .describe = describe,
+        .confirm_timeout_ms = demo_behaviour.confirm_timeout_ms,
+    };
+    return ferry_agent_init(&app.agent, &config);
+}
+
+static void handle(uint32_t events)
+{
+    if ((events & FERRY_EVENT_MESSAGE) != 0) {
+        app.link_seen = true;
+    }
+    if ((events & FERRY_EVENT_CLOSED) != 0) {
+        app.updated = true;
+        app.updated_ms = now_ms();
+    }
+    if ((events & FERRY_EVENT_RESET) != 0 ||
+        (app.updated && now_ms() - app.updated_ms >= RESTART_MS)) {
+        stm32f4_reset();
+    }
+}
+
+/* On trial: tests a slice further, confirms in the end. Returns true while it could go on at once.
+ */
+static bool confirm_when_tested(void)
+{
+    if (!demo_behaviour.confirms || !ferry_agent_on_trial(&app.agent)) {
+        return false;
+    }
+    int status = demo_self_test_step(&app.self_test, app.link_seen);
+    if (status == FERRY_OK && ferry_agent_confirm(&app.agent) == FERRY_JOURNAL_FULL) {
+        stm32f4_reset(); /* the bootloader makes room; the next start confirms */
+    }
+    return status == FERRY_MORE && app.self_test.stage != DEMO_TEST_LINK;
+}
+
+int main(void)
+{
+    demo_behaviour.start();
+    stm32f4_clock_start();
+    stm32f4_tick_start();
+    stm32f4_led_start();
+    stm32f4_uart_start(ring, BOARD_APP_RING_HALF);
+    if (start_agent() != FERRY_OK) {
+        stm32f4_reset();
+    }
+    demo_self_test_begin(&app.self_test, &app.agent.node);
+    for (;;) {
+        bool idle;
+        handle(ferry_agent_step(&app.agent, &idle));
+        bool testing = confirm_when_tested();
+        stm32f4_led_set(now_ms() / BLINK_MS % 2 == 0);
+        if (idle && !testing) {
+            __asm__ volatile("wfi"); /* until the next tick, 1 ms at most */
+        }
+    }
+}

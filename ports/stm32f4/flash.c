@@ -1,0 +1,84 @@
+/* Flash by words (RM0383, section 3.6). The core stalls while it is busy, as code runs from it. */
+#include "port.h"
+#include "stm32f4.h"
+
+#include <string.h>
+
+/* The ART caches may hold what stood there before an erase or a program. */
+static bool caches_stale;
+
+/* Caches can be reset only while they are off (section 3.8.1). */
+static void renew_caches(void)
+{
+    uint32_t acr = FLASH_REGS->ACR;
+    FLASH_REGS->ACR = acr & ~(FLASH_ACR_ICEN | FLASH_ACR_DCEN);
+    FLASH_REGS->ACR |= FLASH_ACR_ICRST | FLASH_ACR_DCRST;
+    FLASH_REGS->ACR &= ~(FLASH_ACR_ICRST | FLASH_ACR_DCRST);
+    FLASH_REGS->ACR = acr;
+    caches_stale = false;
+}
+
+static void wait_ready(void)
+{
+    while ((FLASH_REGS->SR & FLASH_SR_BSY) != 0) {
+    }
+}
+
+static void unlock(uint32_t operation)
+{
+    wait_ready();
+    FLASH_REGS->SR = FLASH_SR_ERRORS | FLASH_SR_EOP; /* of whoever came before */
+    if ((FLASH_REGS->CR & FLASH_CR_LOCK) != 0) {     /* a key too many locks until reset */
+        FLASH_REGS->KEYR = FLASH_KEY1;
+        FLASH_REGS->KEYR = FLASH_KEY2;
+    }
+    FLASH_REGS->CR = FLASH_CR_PSIZE32 | operation;
+}
+
+/* Ends an operation: gathers its errors, clears them, locks. */
+static int finish(void)
+{
+    wait_ready();
+    uint32_t errors = FLASH_REGS->SR & FLASH_SR_ERRORS;
+    FLASH_REGS->SR = FLASH_SR_ERRORS | FLASH_SR_EOP;
+    FLASH_REGS->CR = FLASH_CR_LOCK;
+    caches_stale = true;
+    return errors == 0 ? FERRY_OK : FERRY_FLASH;
+}
+
+static int flash_read(void *ctx, uint32_t address, void *out, size_t size)
+{
+    (void)ctx;
+    if (caches_stale) {
+        renew_caches();
+    }
+    memcpy(out, (const void *)address, size);
+    return FERRY_OK;
+}
+
+static int flash_program(void *ctx, uint32_t address, const void *data, size_t size)
+{
+    (void)ctx;
+    const uint8_t *bytes = data;
+    unlock(FLASH_CR_PG);
+    for (size_t done = 0; done < size; done += 4) {
+        *(volatile uint32_t *)(address + done) = ferry_get_u32(bytes + done);
+        wait_ready();
+        if ((FLASH_REGS->SR & FLASH_SR_ERRORS) != 0) {
+            break; /* the rest is untouched, as the contract says */
+        }
+    }
+    return finish();
+}
+
+static int flash_erase(void *ctx, uint32_t sector)
+{
+    (void)ctx;
+    stm32f4_watchdog_feed();
+    unlock(FLASH_CR_SER | FLASH_CR_SNB(sector));
+    FLASH_REGS->CR |= FLASH_CR_STRT;
+    return finish();
+}
+
+const struct ferry_flash stm32f4_flash = {
+    .read = flash_read, .program = flash_program, .erase = flash_erase};

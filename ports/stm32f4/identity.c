@@ -1,0 +1,71 @@
+/* What a node says about its chip: unique id, option bytes, reset cause; and the handover. */
+#include "board.h"
+#include "port.h"
+#include "stm32f4.h"
+
+#include <string.h>
+
+enum { HANDOVER_MAGIC = 0x4F444E48 }; /* "HNDO" */
+
+__attribute__((section(".handover"))) static struct stm32f4_handover handover;
+
+void stm32f4_describe(struct ferry_node *node)
+{
+    for (size_t i = 0; i < FERRY_UID_SIZE; i++) {
+        node->uid[i] = STM32F4_UID[i];
+    }
+    uint32_t options = FLASH_REGS->OPTCR;
+    uint32_t rdp = FLASH_OPTCR_RDP(options);
+    node->rdp_level = rdp == FLASH_RDP_LEVEL_0 ? 0 : rdp == FLASH_RDP_LEVEL_2 ? 2 : 1;
+    node->bor_level = (uint8_t)(3 - FLASH_OPTCR_BOR(options));
+    node->write_protected = ~FLASH_OPTCR_NWRP(options) & (BIT(node->board->sector_count) - 1);
+    node->options_known = true;
+}
+
+uint8_t stm32f4_reset_cause(void)
+{
+    static const struct {
+        uint32_t flag;
+        uint8_t cause;
+    } causes[] = {
+        {RCC_CSR_PORRSTF, FERRY_RESET_POWER},
+        {RCC_CSR_BORRSTF, FERRY_RESET_BROWNOUT},
+        {RCC_CSR_SFTRSTF, FERRY_RESET_SOFTWARE},
+        {RCC_CSR_IWDGRSTF | RCC_CSR_WWDGRSTF, FERRY_RESET_WATCHDOG},
+    };
+    uint32_t flags = RCC_REGS->CSR;
+    RCC_REGS->CSR = flags | RCC_CSR_RMVF;
+    uint8_t cause = 0;
+    for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++) {
+        if ((flags & causes[i].flag) != 0) {
+            cause |= causes[i].cause;
+        }
+    }
+    /* Every reset pulls the pin low as well (section 6.1): it is the cause where no other is. */
+    return cause == 0 ? FERRY_RESET_PIN : cause;
+}
+
+static uint32_t handover_crc(void)
+{
+    return ferry_crc32(0, &handover, offsetof(struct stm32f4_handover, crc32));
+}
+
+void stm32f4_handover_write(const struct ferry_node *node)
+{
+    memset(&handover, 0, sizeof handover);
+    handover.magic = HANDOVER_MAGIC;
+    handover.reset_cause = node->reset_cause;
+    memcpy(handover.content, node->content, sizeof handover.content);
+    handover.crc32 = handover_crc();
+}
+
+bool stm32f4_handover_read(struct ferry_node *node)
+{
+    if (handover.magic != HANDOVER_MAGIC || handover.crc32 != handover_crc()) {
+        return false;
+    }
+    node->reset_cause = handover.reset_cause;
+    memcpy(node->content, handover.content, sizeof node->content);
+    handover.magic = 0; /* valid for one start */
+    return true;
+}

@@ -1,0 +1,79 @@
+/* Leaves the chip as a reset would, then starts an image (PM0214, sections 2.3.4 and 4.4.4). */
+#include "board.h"
+#include "port.h"
+#include "stm32f4.h"
+
+_Noreturn void stm32f4_reset(void)
+{
+    stm32f4_barrier();
+    SCB_REGS->AIRCR = SCB_AIRCR_RESET;
+    stm32f4_barrier();
+    for (;;) {
+    }
+}
+
+/* Resets what is switched on: nothing else can have been used. */
+static void reset_peripherals(void)
+{
+    RCC_REGS->AHB1RSTR = RCC_REGS->AHB1ENR & ~(uint32_t)BOARD_AHB1ENR_RESET;
+    RCC_REGS->APB1RSTR = RCC_REGS->APB1ENR;
+    RCC_REGS->APB2RSTR = RCC_REGS->APB2ENR;
+    RCC_REGS->AHB1RSTR = 0;
+    RCC_REGS->APB1RSTR = 0;
+    RCC_REGS->APB2RSTR = 0;
+    RCC_REGS->AHB1ENR = BOARD_AHB1ENR_RESET;
+    RCC_REGS->APB1ENR = 0;
+    RCC_REGS->APB2ENR = 0;
+}
+
+/* HSI, no prescalers, then the rest off: never the clock that is in use. */
+static void reset_clock(void)
+{
+    RCC_REGS->CR |= RCC_CR_HSION;
+    while ((RCC_REGS->CR & RCC_CR_HSIRDY) == 0) {
+    }
+    RCC_REGS->CFGR = 0;
+    while ((RCC_REGS->CFGR & RCC_CFGR_SWS_MASK) != 0) {
+    }
+    RCC_REGS->CR &= ~(RCC_CR_PLLON | RCC_CR_HSEON);
+    RCC_REGS->PLLCFGR = RCC_PLLCFGR_RESET;
+    FLASH_REGS->ACR = 0; /* no wait states, caches off and, next line, empty */
+    FLASH_REGS->ACR = FLASH_ACR_ICRST | FLASH_ACR_DCRST;
+    FLASH_REGS->ACR = 0;
+}
+
+static void reset_core(void)
+{
+    SYSTICK_REGS->CTRL = 0;
+    SYSTICK_REGS->LOAD = 0;
+    SYSTICK_REGS->VAL = 0;
+    DWT_CTRL &= ~DWT_CTRL_CYCCNTENA;
+    DEMCR &= ~DEMCR_TRCENA;
+    for (int i = 0; i < NVIC_WORDS; i++) {
+        NVIC_ICER[i] = UINT32_MAX;
+        NVIC_ICPR[i] = UINT32_MAX;
+    }
+    SCB_REGS->ICSR = SCB_ICSR_PENDSTCLR | SCB_ICSR_PENDSVCLR;
+}
+
+_Noreturn void stm32f4_jump(uint32_t vectors)
+{
+    const uint32_t *table = (const uint32_t *)vectors;
+    uint32_t stack = table[0];
+    uint32_t entry = table[1];
+    __asm__ volatile("cpsid i" ::: "memory");
+    /* The clock first: it needs PWR's regulator scale, which the peripheral reset takes back. */
+    reset_clock();
+    reset_peripherals();
+    reset_core();
+    SCB_REGS->VTOR = vectors;
+    stm32f4_barrier();
+    __asm__ volatile("msr msp, %0\n\t"
+                     "cpsie i\n\t"
+                     "isb\n\t"
+                     "bx %1"
+                     :
+                     : "r"(stack), "r"(entry)
+                     : "memory");
+    __builtin_unreachable();
+}

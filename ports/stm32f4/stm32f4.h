@@ -1,0 +1,182 @@
+/*
+ * stm32f4.h - the registers that this port uses, written from the reference manuals.
+ *
+ * Section numbers: RM0383 rev 4 (STM32F411); RM0090 (STM32F407) where it differs. Core registers:
+ * PM0214 (Cortex-M4 programming manual) and ARMv7-M ARM (DWT). Only what is used is named.
+ */
+#ifndef STM32F4_H
+#define STM32F4_H
+
+#include <stdint.h>
+
+typedef volatile uint32_t stm32f4_reg;
+
+#define BIT(n)              (1UL << (n))
+#define FIELD(value, shift) ((uint32_t)(value) << (shift))
+
+/* FLASH interface, RM0383 section 3.8. */
+struct stm32f4_flash_regs {
+    stm32f4_reg ACR, KEYR, OPTKEYR, SR, CR, OPTCR;
+};
+#define FLASH_REGS       ((struct stm32f4_flash_regs *)0x40023C00)
+#define FLASH_KEY1       0x45670123U
+#define FLASH_KEY2       0xCDEF89ABU
+#define FLASH_ACR_PRFTEN BIT(8)
+#define FLASH_ACR_ICEN   BIT(9)
+#define FLASH_ACR_DCEN   BIT(10)
+#define FLASH_ACR_ICRST  BIT(11)
+#define FLASH_ACR_DCRST  BIT(12)
+/* OPERR, WRPERR, PGAERR, PGPERR, PGSERR, RDERR (F411 only); EOP is bit 0. All cleared by 1. */
+#define FLASH_SR_ERRORS  (BIT(1) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8))
+#define FLASH_SR_EOP     BIT(0)
+#define FLASH_SR_BSY     BIT(16)
+#define FLASH_CR_PG      BIT(0)
+#define FLASH_CR_SER     BIT(1)
+#define FLASH_CR_SNB(n)  FIELD(n, 3)
+#define FLASH_CR_PSIZE32 FIELD(2, 8) /* x32: 2.7 V and more */
+#define FLASH_CR_STRT    BIT(16)
+#define FLASH_CR_LOCK    BIT(31)
+/* OPTCR, section 3.8.6 */
+#define FLASH_OPTCR_BOR(r)  (((r) >> 2) & 3U)      /* 0 = level 3 .. 3 = off */
+#define FLASH_OPTCR_RDP(r)  (((r) >> 8) & 0xFFU)   /* 0xAA = level 0, 0xCC = level 2 */
+#define FLASH_OPTCR_NWRP(r) (((r) >> 16) & 0xFFFU) /* bit n clear: sector n protected */
+#define FLASH_RDP_LEVEL_0   0xAAU
+#define FLASH_RDP_LEVEL_2   0xCCU
+
+/* PWR, RM0383 section 5.4. */
+struct stm32f4_pwr_regs {
+    stm32f4_reg CR, CSR;
+};
+#define PWR_REGS   ((struct stm32f4_pwr_regs *)0x40007000)
+#define PWR_CR_VOS FIELD(3, 14) /* regulator scale 1: needed above 84 MHz (F407: bit 14) */
+
+/* RCC, RM0383 section 6.3. */
+struct stm32f4_rcc_regs {
+    stm32f4_reg CR, PLLCFGR, CFGR, CIR;
+    stm32f4_reg AHB1RSTR, AHB2RSTR, AHB3RSTR, reserved0;
+    stm32f4_reg APB1RSTR, APB2RSTR, reserved1[2];
+    stm32f4_reg AHB1ENR, AHB2ENR, AHB3ENR, reserved2;
+    stm32f4_reg APB1ENR, APB2ENR, reserved3[2];
+    stm32f4_reg AHB1LPENR, AHB2LPENR, AHB3LPENR, reserved4;
+    stm32f4_reg APB1LPENR, APB2LPENR, reserved5[2];
+    stm32f4_reg BDCR, CSR;
+};
+#define RCC_REGS          ((struct stm32f4_rcc_regs *)0x40023800)
+#define RCC_CR_HSION      BIT(0)
+#define RCC_CR_HSIRDY     BIT(1)
+#define RCC_CR_HSEON      BIT(16)
+#define RCC_CR_HSERDY     BIT(17)
+#define RCC_CR_PLLON      BIT(24)
+#define RCC_CR_PLLRDY     BIT(25)
+#define RCC_PLLCFGR_HSE   BIT(22)
+#define RCC_PLLCFGR_RESET 0x24003010U
+#define RCC_CFGR_SW_MASK  FIELD(3, 0)
+#define RCC_CFGR_SW_PLL   FIELD(2, 0)
+#define RCC_CFGR_SWS_MASK FIELD(3, 2)
+#define RCC_CFGR_SWS_PLL  FIELD(2, 2)
+#define RCC_APB1_PWR      BIT(28)
+#define RCC_CSR_RMVF      BIT(24)
+#define RCC_CSR_BORRSTF   BIT(25)
+#define RCC_CSR_PINRSTF   BIT(26)
+#define RCC_CSR_PORRSTF   BIT(27)
+#define RCC_CSR_SFTRSTF   BIT(28)
+#define RCC_CSR_IWDGRSTF  BIT(29)
+#define RCC_CSR_WWDGRSTF  BIT(30)
+
+/* GPIO, RM0383 section 8.4. */
+struct stm32f4_gpio_regs {
+    stm32f4_reg MODER, OTYPER, OSPEEDR, PUPDR, IDR, ODR, BSRR, LCKR, AFR[2];
+};
+#define GPIO_BASE   0x40020000U
+#define GPIO_STRIDE 0x400U
+#define GPIOA       ((struct stm32f4_gpio_regs *)0x40020000)
+#define GPIOB       ((struct stm32f4_gpio_regs *)0x40020400)
+#define GPIOC       ((struct stm32f4_gpio_regs *)0x40020800)
+#define GPIOD       ((struct stm32f4_gpio_regs *)0x40020C00)
+#define GPIOE       ((struct stm32f4_gpio_regs *)0x40021000)
+enum { GPIO_INPUT = 0, GPIO_OUTPUT = 1, GPIO_ALTERNATE = 2 };
+enum { GPIO_PULL_NONE = 0, GPIO_PULL_UP = 1 };
+
+/* DMA, RM0383 section 9.5. */
+struct stm32f4_dma_stream {
+    stm32f4_reg CR, NDTR, PAR, M0AR, M1AR, FCR;
+};
+struct stm32f4_dma_regs {
+    stm32f4_reg ISR[2], IFCR[2]; /* low: streams 0-3, high: 4-7 */
+    struct stm32f4_dma_stream stream[8];
+};
+#define DMA1          ((struct stm32f4_dma_regs *)0x40026000)
+#define DMA2          ((struct stm32f4_dma_regs *)0x40026400)
+#define DMA_CR_EN     BIT(0)
+#define DMA_CR_M2P    FIELD(1, 6) /* memory to peripheral */
+#define DMA_CR_CIRC   BIT(8)
+#define DMA_CR_MINC   BIT(10)
+#define DMA_CR_DBM    BIT(18) /* double-buffer mode, section 9.3.10 */
+#define DMA_CR_CT     BIT(19) /* memory in use: 0 = M0AR, 1 = M1AR */
+#define DMA_CR_CH(n)  FIELD(n, 25)
+#define DMA_FLAGS_ALL 0x3DU /* FEIF, DMEIF, TEIF, HTIF, TCIF of one stream */
+
+/* USART, RM0383 section 19.6. */
+struct stm32f4_usart_regs {
+    stm32f4_reg SR, DR, BRR, CR1, CR2, CR3;
+};
+#define USART1          ((struct stm32f4_usart_regs *)0x40011000)
+#define USART2          ((struct stm32f4_usart_regs *)0x40004400)
+#define USART3          ((struct stm32f4_usart_regs *)0x40004800)
+#define USART_SR_ERRORS (BIT(0) | BIT(1) | BIT(2) | BIT(3)) /* PE, FE, NF, ORE */
+#define USART_SR_TC     BIT(6)
+#define USART_CR1_RE    BIT(2)
+#define USART_CR1_TE    BIT(3)
+#define USART_CR1_UE    BIT(13)
+#define USART_CR3_DMAR  BIT(6)
+#define USART_CR3_DMAT  BIT(7)
+
+/* IWDG, RM0383 section 15.4. */
+struct stm32f4_iwdg_regs {
+    stm32f4_reg KR, PR, RLR, SR;
+};
+#define IWDG_REGS      ((struct stm32f4_iwdg_regs *)0x40003000)
+#define IWDG_KEY_FEED  0xAAAAU
+#define IWDG_KEY_WRITE 0x5555U
+#define IWDG_KEY_START 0xCCCCU
+
+/* Unique device id, RM0383 section 24.1. */
+#define STM32F4_UID ((const volatile uint8_t *)0x1FFF7A10)
+
+/* SysTick, PM0214 section 4.5. */
+struct stm32f4_systick_regs {
+    stm32f4_reg CTRL, LOAD, VAL, CALIB;
+};
+#define SYSTICK_REGS       ((struct stm32f4_systick_regs *)0xE000E010)
+#define SYSTICK_ENABLE     BIT(0)
+#define SYSTICK_TICKINT    BIT(1)
+#define SYSTICK_CORE_CLOCK BIT(2)
+
+/* NVIC, PM0214 section 4.3; the F4 has up to 96 interrupts: three words. */
+#define NVIC_ICER ((stm32f4_reg *)0xE000E180)
+#define NVIC_ICPR ((stm32f4_reg *)0xE000E280)
+enum { NVIC_WORDS = 3 };
+
+/* SCB, PM0214 section 4.4. */
+struct stm32f4_scb_regs {
+    stm32f4_reg CPUID, ICSR, VTOR, AIRCR, SCR, CCR, SHPR[3], SHCSR;
+};
+#define SCB_REGS           ((struct stm32f4_scb_regs *)0xE000ED00)
+#define SCB_ICSR_PENDSTCLR BIT(25)
+#define SCB_ICSR_PENDSVCLR BIT(27)
+#define SCB_AIRCR_RESET    0x05FA0004U /* VECTKEY | SYSRESETREQ */
+
+/* Debug: cycle counter, ARMv7-M ARM sections C1.6.5 and C1.8.7. */
+#define DEMCR              (*(stm32f4_reg *)0xE000EDFC)
+#define DEMCR_TRCENA       BIT(24)
+#define DWT_CTRL           (*(stm32f4_reg *)0xE0001000)
+#define DWT_CTRL_CYCCNTENA BIT(0)
+#define DWT_CYCCNT         (*(stm32f4_reg *)0xE0001004)
+
+/* Completes all memory accesses before the next instruction. */
+static inline void stm32f4_barrier(void)
+{
+    __asm__ volatile("dsb\n\tisb" ::: "memory");
+}
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * The four functions of <string.h> that Ferry uses, by bytes: 90 bytes of code instead of the C
+ * library's 700. Compiled without LTO, which would find calls to them only after it dropped them.
+ */
+#include <stddef.h>
+#include <string.h>
+
+void *memcpy(void *restrict to, const void *restrict from, size_t size)
+{
+    char *out = to;
+    for (const char *in = from; size > 0; size--) {
+        *out++ = *in++;
+    }
+    return to;
+}
+
+void *memset(void *to, int value, size_t size)
+{
+    for (char *out = to; size > 0; size--) {
+        *out++ = (char)value;
+    }
+    return to;
+}
+
+int memcmp(const void *a, const void *b, size_t size)
+{
+    const unsigned char *left = a, *right = b;
+    for (; size > 0; size--, left++, right++) {
+        if (*left != *right) {
+            return *left - *right;
+        }
+    }
+    return 0;
+}
+
+size_t strlen(const char *text)
+{
+    const char *end = text;
+    while (*end != '\0') {
+        end++;
+    }
+    return (size_t)(end - text);
+}

@@ -1,0 +1,6 @@
+/* Vector table of the bootloader: the 16 system entries only (PM0214, section 2.3.4), as it polls
+ * and the boot block follows at 0x40. */
+#include "vectors.inc"
+
+    .section .vectors, "a", %progbits
+    system_vectors
