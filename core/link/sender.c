@@ -92,6 +92,7 @@ void ferry_sender_data(struct ferry_sender *sender, uint32_t now_ms)
     sender->output_used = 0;
     sender->filled = 0;
     sender->probing = false;
+    sender->went_back = false;
     sender->probes = 0;
     sender->rounds = 0;
     sender->repairs = 0;
@@ -242,6 +243,7 @@ static void hear_ack(struct ferry_sender *sender, size_t size)
     if (ack.next > sender->acked) {
         sender->rounds = 0;
         sender->repairs = 0;
+        sender->went_back = false;
     }
     sender->acked = ack.next;
     if (sender->sent < sender->acked) {
@@ -272,11 +274,15 @@ static void hear_nak(struct ferry_sender *sender, size_t size)
         finish(sender, nak.status);
         return;
     }
+    if (sender->went_back && nak.status != FERRY_FLASH && nak.next == sender->acked) {
+        return; /* a second word on the same gap: its bytes are on their way again */
+    }
     if (nak.next <= sender->highest) {
         /* The window moves with `next`: what was on its way is dropped by the node. */
         uint32_t window = sender->limit - sender->acked;
         go_back(sender, nak.next);
         set_window(sender, nak.next, window);
+        sender->went_back = true;
     }
 }
 

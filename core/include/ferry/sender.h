@@ -59,6 +59,7 @@ struct ferry_sender {
     uint16_t transfer_tag; /* of the last OPEN */
     uint16_t probe_tag;
     bool probing;         /* a probe is under way and no DATA was sent after it */
+    bool went_back;       /* after a NAK, and no progress since */
     uint8_t probes;       /* sent since the last sign of life */
     uint8_t rounds;       /* go-backs since the last progress */
     uint8_t repairs;      /* NAKs since the last progress */

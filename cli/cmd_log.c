@@ -1,0 +1,115 @@
+#include "args.h"
+#include "clock.h"
+#include "node_session.h"
+#include "version_text.h"
+
+#include "ferry/decide.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static int run(int argc, char **argv);
+
+const struct cli_command cmd_log = {
+    .name = "log",
+    .summary = "show the last starts of a node",
+    .usage = "--port PORT [--baud N]\n\n"
+             "The newest start comes first. A node keeps as many as its journal has room "
+             "for.\n\n" NODE_SESSION_USAGE,
+    .run = run,
+};
+
+enum { LOG_MAX = 1024 }; /* more than any journal holds: ends the loop on a node that never does */
+
+static const char *action_text(uint8_t action)
+{
+    switch (action) {
+    case FERRY_ACTION_BOOT_CONFIRMED:
+        return "confirmed image started";
+    case FERRY_ACTION_START_TRIAL:
+        return "trial started";
+    case FERRY_ACTION_CONTINUE_TRIAL:
+        return "trial continued";
+    case FERRY_ACTION_REVERT_EXHAUSTED:
+        return "reverted: no attempts left";
+    case FERRY_ACTION_REVERT_BAD:
+        return "reverted: does not verify";
+    case FERRY_ACTION_ADOPT_PREFERRED:
+        return "unconfirmed image tried";
+    case FERRY_ACTION_ADOPT_FALLBACK:
+        return "confirmed image corrupt, other tried";
+    case FERRY_ACTION_LISTEN:
+        return "nothing bootable, listening";
+    default:
+        return "unknown";
+    }
+}
+
+static const char *cause_text(uint8_t cause)
+{
+    if ((cause & FERRY_RESET_WATCHDOG) != 0) {
+        return "watchdog";
+    }
+    if ((cause & FERRY_RESET_SOFTWARE) != 0) {
+        return "software";
+    }
+    if ((cause & FERRY_RESET_BROWNOUT) != 0 && (cause & FERRY_RESET_POWER) == 0) {
+        return "brown-out";
+    }
+    if ((cause & FERRY_RESET_POWER) != 0) {
+        return "power";
+    }
+    return (cause & FERRY_RESET_PIN) != 0 ? "pin" : "unknown";
+}
+
+static void print_entry(const struct ferry_boot_log *entry)
+{
+    char version[FERRY_VERSION_TEXT_SIZE] = "-";
+    if (entry->slot != FERRY_SLOT_NONE) {
+        ferry_version_print(&entry->version, version);
+    }
+    printf("%8" PRIu32 "  %-9s  %-4s  %-12s  %-36s", entry->boot, cause_text(entry->reset_cause),
+           node_slot_name(entry->slot), version, action_text(entry->action));
+    if (entry->error != 0) {
+        printf("  %s", ferry_status_name(entry->error));
+    }
+    putchar('\n');
+}
+
+static int print_log(struct node_session *session)
+{
+    uint16_t first = 0;
+    const struct ferry_log_answer *log = &session->link.sender.result.log;
+    printf("%8s  %-9s  %-4s  %-12s  %s\n", "start", "reset", "slot", "version", "what was done");
+    do {
+        ferry_sender_log(&session->link.sender, first, ferry_posix_now_ms());
+        int status = node_session_run(session);
+        if (status != FERRY_OK) {
+            return node_session_result(session, session->serial.path, status);
+        }
+        for (uint8_t i = 0; i < log->count; i++) {
+            print_entry(&log->entries[i]);
+        }
+        first = (uint16_t)(first + log->count);
+    } while (log->count > 0 && first < LOG_MAX);
+    return CLI_OK;
+}
+
+static int run(int argc, char **argv)
+{
+    static struct node_session session;
+    const char *port = NULL;
+    const char *baud = NULL;
+    const struct cli_option options[] = {{"--port", &port, NULL}, {"--baud", &baud, NULL}};
+    struct cli_operands operands = {NULL, 0, 0};
+    if (!cli_parse(&cmd_log, argc, argv, options, 2, &operands)) {
+        return CLI_USAGE;
+    }
+    int result = node_session_open(&session, &cmd_log, port, baud);
+    if (result != CLI_OK) {
+        return result;
+    }
+    result = print_log(&session);
+    node_session_close(&session);
+    return result;
+}

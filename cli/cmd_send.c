@@ -1,0 +1,277 @@
+#include "args.h"
+#include "clock.h"
+#include "engine.h"
+#include "file.h"
+#include "node_session.h"
+#include "progress.h"
+#include "version_text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int run(int argc, char **argv);
+
+const struct cli_command cmd_send = {
+    .name = "send",
+    .summary = "install an image on a node",
+    .usage =
+        "--port PORT [--baud N] [--bootloader] [--no-reset] [--wait-confirm SECONDS] IMAGE...\n\n"
+        "Give the images of all slots: the node says which one is free. A broken transfer is\n"
+        "resumed, also by a later `ferry send`. Succeeds when the new image runs and has\n"
+        "confirmed itself; fails when the node refuses it or goes back to the old one.\n"
+        "Ctrl-C ends the transfer.\n\n" NODE_SESSION_USAGE
+        "  --bootloader   reset the node first: the bootloader receives without pauses\n"
+        "  --no-reset     only install; the next start tries the image\n"
+        "  --wait-confirm SECONDS  how long to wait for the confirmation (default 180, 0: not "
+        "at all)\n",
+    .run = run,
+};
+
+enum { IMAGES_MAX = 16, RETRY_FIRST_MS = 500, RETRY_MAX_MS = 2000, RETRIES = 60 };
+
+/* Image files as a source of the engine. */
+struct files {
+    struct file_bytes list[IMAGES_MAX];
+    uint8_t count;
+};
+
+static enum gateway_answer files_check(void *ctx, const struct ferry_info *info,
+                                       struct gateway_offer *offer)
+{
+    const struct files *files = ctx;
+    (void)info;
+    offer->count = files->count;
+    offer->again = true; /* somebody asked for it */
+    return GATEWAY_OK;
+}
+
+static enum gateway_answer files_read(void *ctx, uint8_t index, uint32_t offset, uint8_t *out,
+                                      uint32_t size, uint32_t *got)
+{
+    const struct files *files = ctx;
+    const struct file_bytes *file = &files->list[index];
+    if (offset >= file->size) {
+        return GATEWAY_REFUSED;
+    }
+    uint32_t left = file->size - offset;
+    *got = size < left ? size : left;
+    memcpy(out, file->bytes + offset, *got);
+    return GATEWAY_OK;
+}
+
+static const char *files_error(void *ctx)
+{
+    (void)ctx;
+    return "the image file is truncated";
+}
+
+static void files_free(struct files *files)
+{
+    for (uint8_t i = 0; i < files->count; i++) {
+        file_free(&files->list[i]);
+    }
+}
+
+static bool files_load(struct files *files, const char **paths, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!file_read(paths[i], &files->list[i])) {
+            return false;
+        }
+        files->count++;
+    }
+    return true;
+}
+
+/* --- what the user sees ------------------------------------------------------------------- */
+
+struct display {
+    struct progress progress;
+    const char *path; /* of the port */
+    bool greeted;     /* the node was named */
+    bool offered;     /* the image was named */
+    uint32_t wait_s;  /* for the confirmation */
+};
+
+static void show_node(struct display *display, const struct ferry_info *info)
+{
+    char version[FERRY_VERSION_TEXT_SIZE];
+    if (display->greeted) {
+        return;
+    }
+    display->greeted = true;
+    if (info->running < info->slot_count) {
+        ferry_version_print(&info->slots[info->running].version, version);
+        printf("node      %s, running %s in slot %s\n", info->board, version,
+               node_slot_name(info->running));
+    } else {
+        printf("node      %s, in its bootloader\n", info->board);
+    }
+}
+
+static void show_offer(struct display *display, const struct gateway_report *report)
+{
+    char version[FERRY_VERSION_TEXT_SIZE];
+    char size[PROGRESS_SIZE_TEXT];
+    if (display->offered) {
+        return;
+    }
+    display->offered = true;
+    ferry_version_print(report->version, version);
+    printf("image     %s, %s\n", version, progress_size(report->total, size));
+}
+
+static void show_opened(struct display *display, const struct gateway_report *report)
+{
+    char size[PROGRESS_SIZE_TEXT];
+    if (report->done > 0) {
+        printf("resuming  at %s\n", progress_size(report->done, size));
+    }
+    progress_begin(&display->progress, "sending ", report->done, report->total);
+}
+
+static void show_retry(const struct display *display, const struct gateway_report *report)
+{
+    const char *reason = report->text[0] != '\0' ? report->text : ferry_status_text(report->status);
+    printf("%s: %s; trying again in %.1f s\n", display->path, reason, report->wait_ms / 1000.0);
+}
+
+static void show_failed(const struct display *display, const struct gateway_report *report)
+{
+    if (report->text[0] != '\0') {
+        cli_fail("%s: %s", display->path, report->text);
+    } else if (report->status == FERRY_ABORTED) {
+        cli_fail("interrupted; what the node has stays and can be resumed");
+    } else {
+        cli_fail_status(display->path, report->status);
+    }
+}
+
+static void show(void *ctx, const struct gateway_report *report)
+{
+    struct display *display = ctx;
+    char version[FERRY_VERSION_TEXT_SIZE];
+    if (report->event == GATEWAY_EVENT_PROGRESS) {
+        progress_update(&display->progress, report->done);
+        return;
+    }
+    progress_end(&display->progress);
+    ferry_version_print(report->version, version);
+    switch (report->event) {
+    case GATEWAY_EVENT_NODE:
+        show_node(display, report->info);
+        break;
+    case GATEWAY_EVENT_OFFER:
+        show_offer(display, report);
+        break;
+    case GATEWAY_EVENT_OPENED:
+        show_opened(display, report);
+        break;
+    case GATEWAY_EVENT_INSTALLED:
+        printf("accepted  the next start tries it\n");
+        break;
+    case GATEWAY_EVENT_TRIAL:
+        printf("waiting   for %s to confirm itself, at most %u s\n", version, display->wait_s);
+        break;
+    case GATEWAY_EVENT_RETRY:
+        show_retry(display, report);
+        break;
+    case GATEWAY_EVENT_SUCCEEDED:
+        printf("done      %s runs, confirmed\n", version);
+        break;
+    case GATEWAY_EVENT_FAILED:
+        show_failed(display, report);
+        break;
+    default:
+        break;
+    }
+    fflush(stdout);
+}
+
+/* --- the loop ----------------------------------------------------------------------------- */
+
+static int run_engine(struct gateway_engine *engine, struct node_session *session)
+{
+    bool aborted = false;
+    while (engine->result == GATEWAY_RESULT_NONE) {
+        uint32_t now_ms = ferry_posix_now_ms();
+        if (node_session_interrupts() > 1) {
+            return CLI_INTERRUPTED; /* a second Ctrl-C does not wait for the node */
+        }
+        if (node_session_interrupts() > 0 && !aborted) {
+            aborted = true;
+            gateway_engine_abort(engine, now_ms);
+            continue;
+        }
+        gateway_engine_step(engine, now_ms);
+        uint32_t wait_ms = gateway_engine_wait_ms(engine, ferry_posix_now_ms());
+        if (wait_ms > 0 && engine->result == GATEWAY_RESULT_NONE) {
+            ferry_serial_wait(&session->serial.serial, gateway_link_is_writing(&session->link), -1,
+                              wait_ms);
+        }
+    }
+    if (aborted) {
+        return CLI_INTERRUPTED;
+    }
+    return engine->result == GATEWAY_RESULT_SUCCEEDED ? CLI_OK : CLI_FAILED;
+}
+
+/* Says early and clearly when there is no node at all. */
+static int send_files(struct node_session *session, struct files *files,
+                      const struct gateway_options *options)
+{
+    static struct gateway_engine engine;
+    struct ferry_info info;
+    struct display display = {.path = session->serial.path, .wait_s = options->confirm_ms / 1000};
+    const struct gateway_source source = {files, files_check, files_read, files_error};
+    const struct gateway_sink sink = gateway_link_sink(&session->link);
+    const struct gateway_reporter reporter = {&display, show};
+    const struct gateway_reporter *reporters[] = {&reporter};
+    int result = node_session_info(session, &info);
+    if (result != CLI_OK) {
+        return result;
+    }
+    gateway_engine_init(&engine, &source, &sink, reporters, 1, options, ferry_posix_seed());
+    return run_engine(&engine, session);
+}
+
+static int run(int argc, char **argv)
+{
+    static struct node_session session;
+    struct files files = {0};
+    const char *port = NULL;
+    const char *baud = NULL;
+    const char *wait = NULL;
+    const char *paths[IMAGES_MAX];
+    uint32_t wait_s = 180;
+    struct gateway_options engine = gateway_options_default();
+    const struct cli_option options[] = {{"--port", &port, NULL},
+                                         {"--baud", &baud, NULL},
+                                         {"--wait-confirm", &wait, NULL},
+                                         {"--bootloader", NULL, &engine.by_bootloader},
+                                         {"--no-reset", NULL, &engine.no_reset}};
+    struct cli_operands operands = {paths, IMAGES_MAX, 0};
+    if (!cli_parse(&cmd_send, argc, argv, options, 5, &operands)) {
+        return CLI_USAGE;
+    }
+    if (operands.count == 0) {
+        return cli_usage(&cmd_send, "an image is needed");
+    }
+    if (wait != NULL && (!cli_parse_u32(wait, &wait_s) || wait_s > 86400)) {
+        return cli_usage(&cmd_send, "--wait-confirm wants 0 to 86400 seconds");
+    }
+    engine.confirm_ms = wait_s * 1000;
+    engine.retry_first_ms = RETRY_FIRST_MS;
+    engine.retry_max_ms = RETRY_MAX_MS;
+    engine.retries = RETRIES;
+    int result = CLI_FAILED;
+    if (files_load(&files, paths, operands.count)) {
+        result = node_session_open(&session, &cmd_send, port, baud);
+    }
+    if (result == CLI_OK) {
+        result = send_files(&session, &files, &engine);
+        node_session_close(&session);
+    }
+    files_free(&files);
+    return result;
+}

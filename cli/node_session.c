@@ -1,0 +1,108 @@
+#include "node_session.h"
+
+#include "args.h"
+#include "clock.h"
+
+#include "ferry/board.h"
+
+#include <signal.h>
+#include <string.h>
+
+static volatile sig_atomic_t interrupts;
+
+static void on_signal(int number)
+{
+    (void)number;
+    interrupts = interrupts + 1;
+}
+
+int node_session_interrupts(void)
+{
+    return interrupts;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal; /* without SA_RESTART: poll(2) returns */
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+int node_session_open(struct node_session *session, const struct cli_command *command,
+                      const char *path, const char *baud)
+{
+    uint32_t rate = NODE_SESSION_BAUD;
+    if (path == NULL) {
+        return cli_usage(command, "--port is needed");
+    }
+    if (baud != NULL && (!cli_parse_u32(baud, &rate) || rate == 0)) {
+        return cli_usage(command, "--baud %s is not a number of bits a second", baud);
+    }
+    session->port = gateway_serial_port(&session->serial, path, rate);
+    gateway_link_init(&session->link, &session->port, (uint16_t)ferry_posix_seed());
+    if (gateway_link_open(&session->link) != FERRY_OK) {
+        return cli_fail("%s", session->serial.serial.error);
+    }
+    catch_signals();
+    return CLI_OK;
+}
+
+void node_session_close(struct node_session *session)
+{
+    gateway_link_close(&session->link);
+}
+
+int node_session_run(struct node_session *session)
+{
+    struct gateway_link *link = &session->link;
+    for (;;) {
+        int status = gateway_link_step(link, ferry_posix_now_ms());
+        if (status != FERRY_MORE) {
+            return status;
+        }
+        if (interrupts > 0) {
+            return FERRY_ABORTED;
+        }
+        ferry_serial_wait(&session->serial.serial, gateway_link_is_writing(link), -1,
+                          ferry_sender_wait_ms(&link->sender, ferry_posix_now_ms()));
+    }
+}
+
+int node_session_result(const struct node_session *session, const char *what, int status)
+{
+    if (status == FERRY_OK) {
+        return CLI_OK;
+    }
+    if (status == FERRY_ABORTED && interrupts > 0) {
+        return CLI_INTERRUPTED;
+    }
+    if (status == FERRY_IO) {
+        return cli_fail("%s: %s", session->serial.path, session->serial.serial.error);
+    }
+    return cli_fail_status(what, status);
+}
+
+int node_session_info(struct node_session *session, struct ferry_info *info)
+{
+    ferry_sender_query(&session->link.sender, FERRY_SENDER_QUERY_REPEAT_MS, FERRY_SENDER_REQUEST_MS,
+                       ferry_posix_now_ms());
+    int status = node_session_run(session);
+    if (status == FERRY_OK) {
+        *info = session->link.sender.result.info;
+    }
+    return node_session_result(session, session->serial.path, status);
+}
+
+const char *node_slot_name(uint8_t slot)
+{
+    switch (slot) {
+    case FERRY_SLOT_A:
+        return "A";
+    case FERRY_SLOT_B:
+        return "B";
+    default:
+        return "none";
+    }
+}
