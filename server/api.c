@@ -12,8 +12,9 @@ enum { LIST_MAX = 100 };
 
 enum MHD_Result api_health(struct request *request)
 {
-    if (!store_healthy(request->server->store))
+    if (!store_healthy(request->server->store)) {
         return http_reply_problem(request, PROBLEM_UNAVAILABLE);
+    }
     cJSON *json = cJSON_CreateObject();
     cJSON_AddStringToObject(json, "status", "ok");
     cJSON_AddStringToObject(json, "version", FERRY_VERSION);
@@ -47,17 +48,21 @@ enum MHD_Result api_upload(struct request *request)
     struct artifact artifact;
     memset(&artifact, 0, sizeof artifact);
     artifact.size = upload_size(request->upload);
-    if (!upload_finish(request->upload, &artifact.hashes))
+    if (!upload_finish(request->upload, &artifact.hashes)) {
         return http_reply_problem(request, PROBLEM_INTERNAL);
+    }
     int status = image_check(upload_file(request->upload), artifact.size, &request->server->keys,
                              &artifact.facts);
-    if (status != FERRY_OK)
+    if (status != FERRY_OK) {
         return refuse_image(request, status);
+    }
     enum store_result result = keep_image(request, &artifact);
-    if (result == STORE_CONFLICT)
+    if (result == STORE_CONFLICT) {
         return http_reply_problem(request, PROBLEM_RELEASE_CONFLICT);
-    if (result != STORE_OK && result != STORE_CREATED)
+    }
+    if (result != STORE_OK && result != STORE_CREATED) {
         return http_reply_problem(request, PROBLEM_INTERNAL);
+    }
     LOG_EVENT(LEVEL_INFO, "artifact_stored", LOG_S("sha256", artifact.hashes.sha256),
               LOG_S("board", artifact.facts.board), LOG_S("slot", artifact.facts.slot),
               LOG_S("version", artifact.facts.version));
@@ -72,13 +77,15 @@ static size_t read_hashes(const cJSON *json, const char *list[RELEASE_ARTIFACTS_
     const cJSON *array = cJSON_GetObjectItemCaseSensitive(json, "artifacts");
     const cJSON *item;
     size_t count = 0;
-    if (!cJSON_IsArray(array))
+    if (!cJSON_IsArray(array)) {
         return 0;
+    }
     cJSON_ArrayForEach(item, array)
     {
         const char *text = cJSON_GetStringValue(item);
-        if (text == NULL || !artifacts_is_sha256(text) || count == RELEASE_ARTIFACTS_MAX)
+        if (text == NULL || !artifacts_is_sha256(text) || count == RELEASE_ARTIFACTS_MAX) {
             return 0;
+        }
         list[count++] = text;
     }
     return count;
@@ -115,29 +122,31 @@ enum MHD_Result api_publish(struct request *request)
     struct release release;
     struct ferry_version number;
     cJSON *json = http_json(request);
-    if (json == NULL)
+    if (json == NULL) {
         return http_reply_problem(request, PROBLEM_BAD_JSON);
+    }
     const char *version = http_json_text(json, "version", FERRY_VERSION_TEXT_SIZE - 1);
     const char *name = http_json_text(json, "name", NAME_TEXT_SIZE - 1);
     bool has_name = cJSON_HasObjectItem(json, "name");
     size_t count = read_hashes(json, hashes);
     enum MHD_Result result;
-    if (version == NULL || !ferry_version_parse(version, &number))
+    if (version == NULL || !ferry_version_parse(version, &number)) {
         result = http_reply_problem_text(request, PROBLEM_BAD_FIELD,
                                          "version: send text such as \"1.2.3\".");
-    else if (has_name && name == NULL)
+    } else if (has_name && name == NULL) {
         result = http_reply_problem_text(request, PROBLEM_BAD_FIELD,
                                          "name: send text of at most 64 bytes.");
-    else if (count == 0)
+    } else if (count == 0) {
         result = http_reply_problem_text(request, PROBLEM_BAD_FIELD,
                                          "artifacts: send 1 to 32 SHA-256 hashes, 64 lower-case "
                                          "hexadecimal digits each.");
-    else
+    } else {
         result =
             reply_release(request,
                           store_add_release(request->server->store, name != NULL ? name : version,
                                             version, hashes, count, &release),
                           &release);
+    }
     cJSON_Delete(json);
     return result;
 }
@@ -146,19 +155,23 @@ enum MHD_Result api_releases(struct request *request)
 {
     int64_t before, limit;
     if (!http_query_number(request, "before", 0, INT64_MAX, &before) ||
-        !http_query_number(request, "limit", LIST_MAX, LIST_MAX, &limit) || limit == 0)
+        !http_query_number(request, "limit", LIST_MAX, LIST_MAX, &limit) || limit == 0) {
         return http_reply_problem(request, PROBLEM_BAD_PARAMETER);
+    }
     struct release *list = calloc(LIST_MAX, sizeof *list);
-    if (list == NULL)
+    if (list == NULL) {
         return http_reply_problem(request, PROBLEM_INTERNAL);
+    }
     struct store *store = request->server->store;
     size_t count = store_list_releases(store, before, list, (size_t)limit);
     cJSON *json = cJSON_CreateObject();
     cJSON *array = cJSON_AddArrayToObject(json, "releases");
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         cJSON_AddItemToArray(array, view_release(store, &list[i]));
-    if (count == (size_t)limit)
+    }
+    if (count == (size_t)limit) {
         cJSON_AddNumberToObject(json, "next", (double)list[count - 1].id);
+    }
     free(list);
     return http_reply_json(request, MHD_HTTP_OK, json);
 }
@@ -167,19 +180,23 @@ enum MHD_Result api_targets(struct request *request)
 {
     int64_t limit;
     const char *after = http_query(request, "after");
-    if (!http_query_number(request, "limit", LIST_MAX, LIST_MAX, &limit) || limit == 0)
+    if (!http_query_number(request, "limit", LIST_MAX, LIST_MAX, &limit) || limit == 0) {
         return http_reply_problem(request, PROBLEM_BAD_PARAMETER);
+    }
     struct target *list = calloc(LIST_MAX, sizeof *list);
-    if (list == NULL)
+    if (list == NULL) {
         return http_reply_problem(request, PROBLEM_INTERNAL);
+    }
     struct store *store = request->server->store;
     size_t count = store_list_targets(store, after != NULL ? after : "", list, (size_t)limit);
     cJSON *json = cJSON_CreateObject();
     cJSON *array = cJSON_AddArrayToObject(json, "targets");
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         cJSON_AddItemToArray(array, view_target(store, &list[i]));
-    if (count == (size_t)limit)
+    }
+    if (count == (size_t)limit) {
         cJSON_AddStringToObject(json, "next", list[count - 1].controller);
+    }
     free(list);
     return http_reply_json(request, MHD_HTTP_OK, json);
 }

@@ -34,11 +34,13 @@ static bool parse_number(const char *value, uint64_t low, uint64_t high, uint64_
 {
     char *end;
     errno = 0;
-    if (value[0] < '0' || value[0] > '9')
+    if (value[0] < '0' || value[0] > '9') {
         return false;
+    }
     unsigned long long number = strtoull(value, &end, 10);
-    if (*end != '\0' || errno != 0 || number < low || number > high)
+    if (*end != '\0' || errno != 0 || number < low || number > high) {
         return false;
+    }
     *out = number;
     return true;
 }
@@ -52,16 +54,18 @@ static bool parse_bool(const char *value, bool *out)
 static bool set_address(struct reader *reader, const char *value)
 {
     unsigned char binary[sizeof(struct in6_addr)];
-    if (inet_pton(AF_INET, value, binary) != 1 && inet_pton(AF_INET6, value, binary) != 1)
+    if (inet_pton(AF_INET, value, binary) != 1 && inet_pton(AF_INET6, value, binary) != 1) {
         return false;
+    }
     return copy_text(reader->config->listen_address, sizeof reader->config->listen_address, value);
 }
 
 static bool set_port(struct reader *reader, const char *value)
 {
     uint64_t port;
-    if (!parse_number(value, 0, UINT16_MAX, &port))
+    if (!parse_number(value, 0, UINT16_MAX, &port)) {
         return false;
+    }
     reader->config->listen_port = (uint16_t)port;
     return true;
 }
@@ -103,15 +107,18 @@ static bool set_legacy_open(struct reader *reader, const char *value)
 static bool set_poll_interval(struct reader *reader, const char *value)
 {
     static const char pattern[] = "dd:dd:dd";
-    if (strlen(value) != sizeof pattern - 1)
+    if (strlen(value) != sizeof pattern - 1) {
         return false;
+    }
     for (size_t i = 0; pattern[i] != '\0'; i++) {
         bool is_digit = value[i] >= '0' && value[i] <= '9';
-        if (pattern[i] == 'd' ? !is_digit : value[i] != ':')
+        if (pattern[i] == 'd' ? !is_digit : value[i] != ':') {
             return false;
+        }
     }
-    if (value[3] > '5' || value[6] > '5' || strcmp(value, "00:00:00") == 0)
+    if (value[3] > '5' || value[6] > '5' || strcmp(value, "00:00:00") == 0) {
         return false;
+    }
     return copy_text(reader->config->poll_interval, sizeof reader->config->poll_interval, value);
 }
 
@@ -123,8 +130,9 @@ static bool set_max_artifact_bytes(struct reader *reader, const char *value)
 static bool set_max_connections(struct reader *reader, const char *value)
 {
     uint64_t count;
-    if (!parse_number(value, 8, 10000, &count))
+    if (!parse_number(value, 8, 10000, &count)) {
         return false;
+    }
     reader->config->max_connections = (uint32_t)count;
     return true;
 }
@@ -136,14 +144,18 @@ static bool set_public_keys(struct reader *reader, const char *value)
     while (*value != '\0') {
         size_t length = strcspn(value, ",");
         char name[CONFIG_PATH_SIZE];
-        if (length >= sizeof name || config->public_key_count == CONFIG_KEYS_MAX)
+        if (length >= sizeof name || config->public_key_count == CONFIG_KEYS_MAX) {
             return false;
+        }
         memcpy(name, value, length);
-        while (length > 0 && (name[length - 1] == ' ' || name[length - 1] == '\t'))
+        while (length > 0 && (name[length - 1] == ' ' || name[length - 1] == '\t')) {
             length--;
+        }
         name[length] = '\0';
-        if (length == 0 || !copy_path(reader, config->public_keys[config->public_key_count], name))
+        if (length == 0 ||
+            !copy_path(reader, config->public_keys[config->public_key_count], name)) {
             return false;
+        }
         config->public_key_count++;
         value += strcspn(value, ",");
         value += strspn(value, ", \t");
@@ -181,15 +193,17 @@ static bool set_key(struct reader *reader, const char *name, const char *value, 
                     size_t problem_size)
 {
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        if (strcmp(name, keys[i].name) != 0)
+        if (strcmp(name, keys[i].name) != 0) {
             continue;
+        }
         if ((reader->seen >> i & 1) != 0) {
             snprintf(problem, problem_size, "%s is given twice", name);
             return false;
         }
         reader->seen |= 1U << i;
-        if (keys[i].set(reader, value))
+        if (keys[i].set(reader, value)) {
             return true;
+        }
         snprintf(problem, problem_size, "%s: expected %s", name, keys[i].expected);
         return false;
     }
@@ -202,12 +216,14 @@ static int on_value(void *ctx, const char *section, const char *name, const char
 {
     struct reader *reader = ctx;
     char problem[sizeof reader->error];
-    if (section[0] != '\0')
+    if (section[0] != '\0') {
         snprintf(problem, sizeof problem, "sections are not used, remove [%.64s]", section);
-    else if (set_key(reader, name, value, problem, sizeof problem))
+    } else if (set_key(reader, name, value, problem, sizeof problem)) {
         return 1;
-    if (reader->error[0] == '\0')
+    }
+    if (reader->error[0] == '\0') {
         memcpy(reader->error, problem, sizeof problem);
+    }
     return 0;
 }
 
@@ -230,11 +246,13 @@ static const char *check_whole(const struct server_config *config)
 {
     bool has_cert = config->tls_cert[0] != '\0';
     bool has_key = config->tls_key[0] != '\0';
-    if (has_cert != has_key)
+    if (has_cert != has_key) {
         return "tls_cert and tls_key belong together: set both or neither";
-    if (!has_cert && !config->insecure_http && !config_is_loopback(config->listen_address))
+    }
+    if (!has_cert && !config->insecure_http && !config_is_loopback(config->listen_address)) {
         return "without tls_cert and tls_key the server listens on loopback only; configure TLS, "
                "or set insecure_http = true where the network itself is protected";
+    }
     return NULL;
 }
 
@@ -242,8 +260,9 @@ bool config_is_loopback(const char *address)
 {
     struct in_addr v4;
     struct in6_addr v6;
-    if (inet_pton(AF_INET, address, &v4) == 1)
+    if (inet_pton(AF_INET, address, &v4) == 1) {
         return ntohl(v4.s_addr) >> 24 == 127;
+    }
     return inet_pton(AF_INET6, address, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
@@ -269,7 +288,8 @@ bool config_load(const char *path, struct server_config *config, char error[CONF
         return false;
     }
     const char *problem = check_whole(config);
-    if (problem != NULL)
+    if (problem != NULL) {
         snprintf(error, CONFIG_ERROR_SIZE, "%s: %s", path, problem);
+    }
     return problem == NULL;
 }

@@ -57,14 +57,17 @@ enum MHD_Result ddi_poll(struct request *request)
     struct action open;
     struct server *server = request->server;
     enum store_result result = store_poll_action(server->store, &request->target, &open);
-    if (result == STORE_ERROR)
+    if (result == STORE_ERROR) {
         return http_reply_problem(request, PROBLEM_INTERNAL);
+    }
     store_touch_target(server->store, &request->target);
-    if (result == STORE_CREATED)
+    if (result == STORE_CREATED) {
         LOG_EVENT(LEVEL_INFO, "release_offered", LOG_S("target", request->target.controller),
                   LOG_S("version", open.release.version), LOG_N("action", open.id));
-    if (result == STORE_CREATED || request->target.seen == 0)
+    }
+    if (result == STORE_CREATED || request->target.seen == 0) {
         view_tell_target(server, request->target.controller);
+    }
     cJSON *json = cJSON_CreateObject();
     cJSON *config = cJSON_AddObjectToObject(json, "config");
     cJSON *polling = cJSON_AddObjectToObject(config, "polling");
@@ -78,8 +81,9 @@ static void file_name(const struct artifact *artifact, char *out, size_t size)
 {
     snprintf(out, size, "%s-%s-%s.img", artifact->facts.board, artifact->facts.version,
              artifact->facts.slot);
-    for (char *at = strchr(out, '+'); at != NULL; at = strchr(at, '+'))
+    for (char *at = strchr(out, '+'); at != NULL; at = strchr(at, '+')) {
         *at = '.';
+    }
 }
 
 static cJSON *view_download(const struct request *request, int64_t release,
@@ -117,8 +121,9 @@ static cJSON *view_chunk(const struct request *request, const struct action *act
     cJSON_AddStringToObject(chunk, "version", action->release.version);
     cJSON_AddStringToObject(chunk, "name", target->board);
     cJSON *artifacts = cJSON_AddArrayToObject(chunk, "artifacts");
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         cJSON_AddItemToArray(artifacts, view_download(request, action->release.id, &list[i]));
+    }
     return chunk;
 }
 
@@ -139,8 +144,9 @@ static enum MHD_Result reply_deployment(struct request *request, const struct ac
 int64_t ddi_id(const char *text)
 {
     int64_t id = 0;
-    for (; *text >= '0' && *text <= '9' && id <= INT32_MAX; text++)
+    for (; *text >= '0' && *text <= '9' && id <= INT32_MAX; text++) {
         id = id * 10 + (*text - '0');
+    }
     return *text == '\0' ? id : 0;
 }
 
@@ -150,18 +156,22 @@ enum MHD_Result ddi_deployment(struct request *request)
     struct store *store = request->server->store;
     if (store_find_action(store, request->target.id, ddi_id(request->params[2]), &action) !=
             STORE_OK ||
-        strcmp(action.state, "superseded") == 0)
+        strcmp(action.state, "superseded") == 0) {
         return http_reply_problem(request, PROBLEM_NO_ACTION);
-    if (strcmp(action.state, "pending") == 0 && store_retrieve_action(store, action.id) != STORE_OK)
+    }
+    if (strcmp(action.state, "pending") == 0 &&
+        store_retrieve_action(store, action.id) != STORE_OK) {
         return http_reply_problem(request, PROBLEM_INTERNAL);
+    }
     return reply_deployment(request, &action);
 }
 
 enum MHD_Result ddi_installed_list(struct request *request)
 {
     struct action action;
-    if (store_installed_action(request->server->store, request->target.id, &action) != STORE_OK)
+    if (store_installed_action(request->server->store, request->target.id, &action) != STORE_OK) {
         return http_reply_problem(request, PROBLEM_NO_ACTION);
+    }
     return reply_deployment(request, &action);
 }
 
@@ -170,8 +180,9 @@ enum MHD_Result ddi_installed(struct request *request)
     struct action action;
     if (store_find_action(request->server->store, request->target.id, ddi_id(request->params[2]),
                           &action) != STORE_OK ||
-        strcmp(action.state, "success") != 0)
+        strcmp(action.state, "success") != 0) {
         return http_reply_problem(request, PROBLEM_NO_ACTION);
+    }
     return reply_deployment(request, &action);
 }
 
@@ -181,15 +192,17 @@ enum MHD_Result ddi_download(struct request *request)
     struct artifact list[FERRY_SLOTS_MAX];
     struct store *store = request->server->store;
     int64_t release = ddi_id(request->params[2]);
-    if (!store_was_offered(store, request->target.id, release))
+    if (!store_was_offered(store, request->target.id, release)) {
         return http_reply_problem(request, PROBLEM_NOT_FOUND);
+    }
     size_t count =
         store_release_artifacts(store, release, request->target.board, list, FERRY_SLOTS_MAX);
     for (size_t i = 0; i < count; i++) {
         char name[HTTP_SEGMENT_SIZE];
         file_name(&list[i], name, sizeof name);
-        if (strcmp(name, request->params[3]) == 0)
+        if (strcmp(name, request->params[3]) == 0) {
             return http_reply_artifact(request, list[i].hashes.sha256, list[i].size);
+        }
     }
     return http_reply_problem(request, PROBLEM_NOT_FOUND);
 }

@@ -11,14 +11,18 @@
 static bool is_usable(const char *key, const char *value)
 {
     struct ferry_version version;
-    if (strcmp(key, "board") == 0)
+    if (strcmp(key, "board") == 0) {
         return http_is_name(value) && strlen(value) < BOARD_TEXT_SIZE;
-    if (strcmp(key, "version") == 0)
+    }
+    if (strcmp(key, "version") == 0) {
         return ferry_version_parse(value, &version);
-    if (strcmp(key, "slot") == 0)
+    }
+    if (strcmp(key, "slot") == 0) {
         return strcmp(value, "a") == 0 || strcmp(value, "b") == 0;
-    if (strcmp(key, "uid") == 0)
+    }
+    if (strcmp(key, "uid") == 0) {
         return http_is_name(value);
+    }
     return true;
 }
 
@@ -26,12 +30,13 @@ static bool read_mode(const cJSON *json, enum attribute_mode *mode)
 {
     const char *text = http_json_text(json, "mode", 16);
     *mode = ATTRIBUTES_MERGE;
-    if (text != NULL && strcmp(text, "replace") == 0)
+    if (text != NULL && strcmp(text, "replace") == 0) {
         *mode = ATTRIBUTES_REPLACE;
-    else if (text != NULL && strcmp(text, "remove") == 0)
+    } else if (text != NULL && strcmp(text, "remove") == 0) {
         *mode = ATTRIBUTES_REMOVE;
-    else if (text != NULL && strcmp(text, "merge") != 0)
+    } else if (text != NULL && strcmp(text, "merge") != 0) {
         return false;
+    }
     return text != NULL || !cJSON_HasObjectItem(json, "mode");
 }
 
@@ -42,19 +47,24 @@ static const char *read_attributes(const cJSON *json, enum attribute_mode mode,
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(json, "data");
     const cJSON *item;
     *count = 0;
-    if (!cJSON_IsObject(data))
+    if (!cJSON_IsObject(data)) {
         return "data: send an object of texts.";
+    }
     cJSON_ArrayForEach(item, data)
     {
         const char *value = mode == ATTRIBUTES_REMOVE ? "" : cJSON_GetStringValue(item);
-        if (*count == ATTRIBUTES_MAX)
+        if (*count == ATTRIBUTES_MAX) {
             return "data: send at most 64 keys.";
-        if (value == NULL || strlen(value) > ATTRIBUTE_VALUE_MAX)
+        }
+        if (value == NULL || strlen(value) > ATTRIBUTE_VALUE_MAX) {
             return "data: values are texts of at most 256 bytes.";
-        if (item->string[0] == '\0' || strlen(item->string) > ATTRIBUTE_KEY_MAX)
+        }
+        if (item->string[0] == '\0' || strlen(item->string) > ATTRIBUTE_KEY_MAX) {
             return "data: keys have 1 to 64 bytes.";
-        if (mode != ATTRIBUTES_REMOVE && !is_usable(item->string, value))
+        }
+        if (mode != ATTRIBUTES_REMOVE && !is_usable(item->string, value)) {
             return "data: board and uid are names, version is like 1.2.3, slot is a or b.";
+        }
         list[(*count)++] = (struct attribute){item->string, value};
     }
     return NULL;
@@ -66,22 +76,27 @@ enum MHD_Result ddi_config_data(struct request *request)
     enum attribute_mode mode;
     size_t count;
     cJSON *json = http_json(request);
-    if (json == NULL)
+    if (json == NULL) {
         return http_reply_problem(request, PROBLEM_BAD_JSON);
+    }
     const char *wrong = read_mode(json, &mode) ? read_attributes(json, mode, list, &count)
                                                : "mode: send merge, replace or remove.";
     enum store_result result = STORE_ERROR;
-    if (wrong == NULL)
+    if (wrong == NULL) {
         result =
             store_set_attributes(request->server->store, request->target.id, mode, list, count);
+    }
     cJSON_Delete(json);
-    if (wrong != NULL)
+    if (wrong != NULL) {
         return http_reply_problem_text(request, PROBLEM_BAD_FIELD, wrong);
-    if (result == STORE_FULL)
+    }
+    if (result == STORE_FULL) {
         return http_reply_problem_text(request, PROBLEM_BAD_FIELD,
                                        "data: a target has at most 64 keys.");
-    if (result != STORE_OK)
+    }
+    if (result != STORE_OK) {
         return http_reply_problem(request, PROBLEM_INTERNAL);
+    }
     view_tell_target(request->server, request->target.controller);
     return http_reply_json(request, MHD_HTTP_OK, cJSON_CreateObject());
 }
@@ -90,18 +105,21 @@ enum MHD_Result ddi_report_installed(struct request *request)
 {
     struct ferry_version number;
     cJSON *json = http_json(request);
-    if (json == NULL)
+    if (json == NULL) {
         return http_reply_problem(request, PROBLEM_BAD_JSON);
+    }
     const char *text = http_json_text(json, "version", FERRY_VERSION_TEXT_SIZE - 1);
     bool ok = text != NULL && ferry_version_parse(text, &number);
     cJSON_Delete(json);
-    if (!ok)
+    if (!ok) {
         return http_reply_problem_text(request, PROBLEM_BAD_FIELD,
                                        "version: send text such as \"1.2.3\".");
+    }
     char version[FERRY_VERSION_TEXT_SIZE];
     ferry_version_print(&number, version);
-    if (store_set_version(request->server->store, request->target.id, version) != STORE_OK)
+    if (store_set_version(request->server->store, request->target.id, version) != STORE_OK) {
         return http_reply_problem(request, PROBLEM_INTERNAL);
+    }
     view_tell_target(request->server, request->target.controller);
     return http_reply_json(request, MHD_HTTP_OK, cJSON_CreateObject());
 }
@@ -114,15 +132,19 @@ static const char *state_of(const char *execution, const char *finished)
 {
     static const char *const going[] = {"proceeding", "scheduled", "resumed", "download",
                                         "downloaded"};
-    if (strcmp(execution, "closed") == 0)
+    if (strcmp(execution, "closed") == 0) {
         return finished != NULL && strcmp(finished, "success") == 0 ? "success" : "failure";
-    if (strcmp(execution, "rejected") == 0)
+    }
+    if (strcmp(execution, "rejected") == 0) {
         return "failure";
-    if (strcmp(execution, "canceled") == 0)
+    }
+    if (strcmp(execution, "canceled") == 0) {
         return "canceled";
+    }
     for (size_t i = 0; i < sizeof going / sizeof going[0]; i++) {
-        if (strcmp(execution, going[i]) == 0)
+        if (strcmp(execution, going[i]) == 0) {
             return "running";
+        }
     }
     return NULL;
 }
@@ -131,8 +153,10 @@ static const char *state_of(const char *execution, const char *finished)
 static bool read_count(const cJSON *object, const char *name, int64_t *out)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= 9007199254740992))
+    if (!cJSON_IsNumber(item) ||
+        !(item->valuedouble >= 0 && item->valuedouble <= 9007199254740992)) {
         return false;
+    }
     *out = (int64_t)item->valuedouble;
     return true;
 }
@@ -146,18 +170,21 @@ static const char *read_feedback(const cJSON *json, struct feedback *feedback)
     const cJSON *details = cJSON_GetObjectItemCaseSensitive(status, "details");
     const char *execution = http_json_text(status, "execution", 32);
     memset(feedback, 0, sizeof *feedback);
-    if (execution == NULL)
+    if (execution == NULL) {
         return "status.execution is missing.";
+    }
     feedback->state = state_of(execution, http_json_text(result, "finished", 32));
-    if (feedback->state == NULL)
+    if (feedback->state == NULL) {
         return "status.execution: send proceeding, closed, rejected, canceled, scheduled, resumed, "
                "download or downloaded.";
+    }
     feedback->has_progress = read_count(progress, "cnt", &feedback->done) &&
                              read_count(progress, "of", &feedback->total);
     /* The last detail is the newest. */
     int count = cJSON_GetArraySize(details);
-    if (cJSON_IsArray(details) && count > 0)
+    if (cJSON_IsArray(details) && count > 0) {
         feedback->message = cJSON_GetStringValue(cJSON_GetArrayItem(details, count - 1));
+    }
     return NULL;
 }
 
@@ -180,19 +207,23 @@ enum MHD_Result ddi_feedback(struct request *request)
 {
     struct feedback feedback;
     cJSON *json = http_json(request);
-    if (json == NULL)
+    if (json == NULL) {
         return http_reply_problem(request, PROBLEM_BAD_JSON);
+    }
     int64_t id = ddi_id(request->params[2]);
     const char *wrong = read_feedback(json, &feedback);
     enum store_result result = STORE_ERROR;
-    if (wrong == NULL)
+    if (wrong == NULL) {
         result = store_add_feedback(request->server->store, request->target.id, id, &feedback);
-    if (result == STORE_OK && strcmp(feedback.state, "running") != 0)
+    }
+    if (result == STORE_OK && strcmp(feedback.state, "running") != 0) {
         LOG_EVENT(LEVEL_INFO, "action_closed", LOG_S("target", request->target.controller),
                   LOG_N("action", id), LOG_S("state", feedback.state),
                   LOG_S("detail", feedback.message));
+    }
     cJSON_Delete(json);
-    if (wrong != NULL)
+    if (wrong != NULL) {
         return http_reply_problem_text(request, PROBLEM_BAD_FIELD, wrong);
+    }
     return reply_feedback(request, result);
 }

@@ -35,15 +35,17 @@ struct events {
 struct events *events_create(void)
 {
     struct events *events = calloc(1, sizeof *events);
-    if (events != NULL)
+    if (events != NULL) {
         pthread_mutex_init(&events->lock, NULL);
+    }
     return events;
 }
 
 void events_destroy(struct events *events)
 {
-    if (events == NULL)
+    if (events == NULL) {
         return;
+    }
     pthread_mutex_destroy(&events->lock);
     free(events);
 }
@@ -63,8 +65,9 @@ void events_publish(struct events *events, const char *name, const char *json)
 {
     char text[EVENTS_TEXT_MAX];
     int length = snprintf(text, sizeof text, "event: %s\ndata: %s\n\n", name, json);
-    if (length < 0 || length >= EVENTS_TEXT_MAX)
+    if (length < 0 || length >= EVENTS_TEXT_MAX) {
         return;
+    }
     pthread_mutex_lock(&events->lock);
     memcpy(events->ring[events->count++ % EVENTS_RING], text, (size_t)length + 1);
     wake_all(events);
@@ -102,8 +105,9 @@ static bool load_next(struct events *events, struct reader *reader)
         text = ": ping\n\n";
         reader->ping = events->pings;
     }
-    if (text == NULL)
+    if (text == NULL) {
         return false;
+    }
     reader->length = strlen(text);
     reader->sent = 0;
     memcpy(reader->text, text, reader->length + 1);
@@ -122,8 +126,9 @@ static ssize_t read_events(void *ctx, uint64_t position, char *out, size_t max)
         result = MHD_CONTENT_READER_END_OF_STREAM;
     } else if (reader->sent < reader->length || load_next(events, reader)) {
         size_t count = reader->length - reader->sent;
-        if (count > max)
+        if (count > max) {
             count = max;
+        }
         memcpy(out, reader->text + reader->sent, count);
         reader->sent += count;
         result = (ssize_t)count;
@@ -155,8 +160,9 @@ static void free_reader(void *ctx)
 static struct reader *add_reader(struct events *events, struct MHD_Connection *connection)
 {
     struct reader *reader = calloc(1, sizeof *reader);
-    if (reader == NULL)
+    if (reader == NULL) {
         return NULL;
+    }
     pthread_mutex_lock(&events->lock);
     bool room = events->reader_count < EVENTS_READERS_MAX && !events->stopped;
     if (room) {
@@ -180,13 +186,15 @@ static struct reader *add_reader(struct events *events, struct MHD_Connection *c
 enum MHD_Result events_handle(struct request *request)
 {
     struct reader *reader = add_reader(request->server->events, request->connection);
-    if (reader == NULL)
+    if (reader == NULL) {
         return http_reply_problem(request, PROBLEM_TOO_MANY);
+    }
     struct MHD_Response *response = MHD_create_response_from_callback(
         MHD_SIZE_UNKNOWN, BLOCK_SIZE, read_events, reader, free_reader);
-    if (response == NULL)
+    if (response == NULL) {
         free_reader(reader);
-    else
+    } else {
         MHD_add_response_header(response, "Content-Type", "text/event-stream");
+    }
     return http_reply(request, MHD_HTTP_OK, response);
 }

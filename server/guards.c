@@ -10,8 +10,9 @@ static bool token_is(const struct request *request, const char *scheme, const ch
 {
     uint8_t hash[TOKEN_HASH_SIZE];
     const char *token = http_token(request, scheme);
-    if (token == NULL)
+    if (token == NULL) {
         return false;
+    }
     token_hash(token, hash);
     return store_has_token(request->server->store, kind, hash);
 }
@@ -26,8 +27,9 @@ static bool token_is_targets(const struct request *request)
 {
     uint8_t hash[TOKEN_HASH_SIZE];
     const char *token = http_token(request, "TargetToken");
-    if (token == NULL || !request->target.has_token)
+    if (token == NULL || !request->target.has_token) {
         return false;
+    }
     token_hash(token, hash);
     return token_equal(hash, request->target.token_hash);
 }
@@ -42,10 +44,12 @@ static enum problem enrol(struct request *request, const char *controller)
 {
     struct store *store = request->server->store;
     enum store_result result = store_add_target(store, controller, NULL);
-    if (result == STORE_FULL)
+    if (result == STORE_FULL) {
         return PROBLEM_TOO_MANY;
-    if (store_find_target(store, controller, &request->target) != STORE_OK)
+    }
+    if (store_find_target(store, controller, &request->target) != STORE_OK) {
         return PROBLEM_INTERNAL;
+    }
     LOG_EVENT(LEVEL_INFO, "target_enrolled", LOG_S("target", controller));
     return PROBLEM_NONE;
 }
@@ -54,16 +58,20 @@ enum problem guard_device(struct request *request)
 {
     const char *tenant = request->params[0];
     const char *controller = request->params[1];
-    if (strcmp(tenant, "DEFAULT") != 0 && strcmp(tenant, "default") != 0)
+    if (strcmp(tenant, "DEFAULT") != 0 && strcmp(tenant, "default") != 0) {
         return PROBLEM_NOT_FOUND;
-    if (!http_is_name(controller))
+    }
+    if (!http_is_name(controller)) {
         return PROBLEM_BAD_NAME;
+    }
     bool known =
         store_find_target(request->server->store, controller, &request->target) == STORE_OK;
-    if (known && token_is_targets(request))
+    if (known && token_is_targets(request)) {
         return PROBLEM_NONE;
-    if (!token_enrols(request)) /* the same answer whether the target exists or not */
+    }
+    if (!token_enrols(request)) { /* the same answer whether the target exists or not */
         return PROBLEM_NO_TOKEN;
+    }
     return known ? PROBLEM_NONE : enrol(request, controller);
 }
 

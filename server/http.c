@@ -30,8 +30,9 @@ static int64_t now_ms(void)
 static unsigned method_bit(const char *method)
 {
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-        if (strcmp(method, methods[i]) == 0)
+        if (strcmp(method, methods[i]) == 0) {
             return 1U << i;
+        }
     }
     return 0;
 }
@@ -41,13 +42,15 @@ static bool match(const char *pattern, const char *path, char params[][HTTP_SEGM
 {
     for (size_t captured = 0; *pattern != '\0'; pattern++) {
         if (*pattern != '*') {
-            if (*pattern != *path++)
+            if (*pattern != *path++) {
                 return false;
+            }
             continue;
         }
         size_t length = strcspn(path, "/");
-        if (length == 0 || length >= HTTP_SEGMENT_SIZE || captured == HTTP_PARAMS_MAX)
+        if (length == 0 || length >= HTTP_SEGMENT_SIZE || captured == HTTP_PARAMS_MAX) {
             return false;
+        }
         memcpy(params[captured], path, length);
         params[captured++][length] = '\0';
         path += length;
@@ -61,8 +64,9 @@ static enum problem find_route(struct request *request, const char *path)
     const struct server *server = request->server;
     for (size_t i = 0; i < server->route_count; i++) {
         const struct http_route *route = &server->routes[i];
-        if (!match(route->pattern, path, request->params))
+        if (!match(route->pattern, path, request->params)) {
             continue;
+        }
         request->allowed |= method_bit(route->method);
         if (strcmp(route->method, method) == 0) {
             request->route = route;
@@ -74,8 +78,9 @@ static enum problem find_route(struct request *request, const char *path)
 
 static uint64_t body_limit(const struct request *request)
 {
-    if (request->route == NULL || request->route->body == BODY_NONE)
+    if (request->route == NULL || request->route->body == BODY_NONE) {
         return 0;
+    }
     return request->route->body == BODY_FILE ? request->server->config.max_artifact_bytes
                                              : (uint64_t)HTTP_JSON_MAX;
 }
@@ -91,22 +96,26 @@ static uint64_t announced_size(const struct request *request)
 static enum problem judge_headers(struct request *request, const char *path)
 {
     enum problem problem = find_route(request, path);
-    if (problem == PROBLEM_NONE && request->route->guard != NULL)
+    if (problem == PROBLEM_NONE && request->route->guard != NULL) {
         problem = request->route->guard(request);
+    }
     if (problem == PROBLEM_NONE && request->route->body != BODY_NONE &&
-        announced_size(request) > body_limit(request))
+        announced_size(request) > body_limit(request)) {
         problem = PROBLEM_TOO_LARGE;
+    }
     return problem;
 }
 
 static bool start_body(struct request *request)
 {
-    if (request->route->body != BODY_FILE)
+    if (request->route->body != BODY_FILE) {
         return true;
+    }
     request->upload =
         upload_begin(request->server->config.data, request->server->config.max_artifact_bytes);
-    if (request->upload == NULL)
+    if (request->upload == NULL) {
         LOG_EVENT(LEVEL_ERROR, "upload_failed", LOG_S("cause", strerror(errno)));
+    }
     return request->upload != NULL;
 }
 
@@ -114,27 +123,32 @@ static struct request *request_begin(struct server *server, struct MHD_Connectio
                                      const char *path, const char *method)
 {
     struct request *request = calloc(1, sizeof *request);
-    if (request == NULL)
+    if (request == NULL) {
         return NULL;
+    }
     request->server = server;
     request->connection = connection;
     request->method = method;
     request->started_ms = now_ms();
     snprintf(request->path, sizeof request->path, "%s", path);
     request->problem = judge_headers(request, path);
-    if (request->problem == PROBLEM_NONE && !start_body(request))
+    if (request->problem == PROBLEM_NONE && !start_body(request)) {
         request->problem = PROBLEM_INTERNAL;
+    }
     return request;
 }
 
 static bool keep_json(struct request *request, const char *bytes, size_t size)
 {
-    if (size > HTTP_JSON_MAX - request->body_size) /* body_size <= HTTP_JSON_MAX always */
+    if (size > HTTP_JSON_MAX - request->body_size) { /* body_size <= HTTP_JSON_MAX always */
         return false;
-    if (request->body == NULL)
+    }
+    if (request->body == NULL) {
         request->body = malloc(HTTP_JSON_MAX + 1);
-    if (request->body == NULL)
+    }
+    if (request->body == NULL) {
         return false;
+    }
     memcpy(request->body + request->body_size, bytes, size);
     request->body_size += size;
     request->body[request->body_size] = '\0';
@@ -145,13 +159,15 @@ static bool keep_json(struct request *request, const char *bytes, size_t size)
 static void take_body(struct request *request, const char *bytes, size_t size)
 {
     request->body_seen += size;
-    if (request->problem != PROBLEM_NONE)
+    if (request->problem != PROBLEM_NONE) {
         return;
+    }
     if (request->upload != NULL) {
-        if (!upload_feed(request->upload, bytes, size))
+        if (!upload_feed(request->upload, bytes, size)) {
             request->problem = PROBLEM_INTERNAL;
-        else if (upload_too_large(request->upload))
+        } else if (upload_too_large(request->upload)) {
             request->problem = PROBLEM_TOO_LARGE;
+        }
     } else if (request->route->body == BODY_JSON && !keep_json(request, bytes, size)) {
         request->problem = PROBLEM_TOO_LARGE;
     }
@@ -166,12 +182,14 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
     struct request *request = *state;
     if (request == NULL) {
         request = request_begin(ctx, connection, path, method);
-        if (request == NULL)
+        if (request == NULL) {
             return MHD_NO;
+        }
         *state = request;
         atomic_fetch_add(&request->server->active, 1);
-        if (request->problem != PROBLEM_NONE && announced_size(request) > DRAIN_MAX)
+        if (request->problem != PROBLEM_NONE && announced_size(request) > DRAIN_MAX) {
             return http_reply_problem(request, request->problem);
+        }
         return MHD_YES;
     }
     if (*size > 0) {
@@ -182,8 +200,9 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
                              : UINT64_MAX;
         return request->body_seen <= spare ? MHD_YES : MHD_NO;
     }
-    if (request->problem != PROBLEM_NONE)
+    if (request->problem != PROBLEM_NONE) {
         return http_reply_problem(request, request->problem);
+    }
     return request->route->handle(request);
 }
 
@@ -193,8 +212,9 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **st
     (void)ctx;
     (void)connection;
     struct request *request = *state;
-    if (request == NULL)
+    if (request == NULL) {
         return;
+    }
     *state = NULL;
     LOG_EVENT(request->status >= 500 ? LEVEL_WARN : LEVEL_INFO, "request",
               LOG_S("method", request->method), LOG_S("path", request->path),
@@ -225,10 +245,12 @@ static char *read_pem(const char *path)
         free(text);
         text = NULL;
     }
-    if (text == NULL)
+    if (text == NULL) {
         LOG_EVENT(LEVEL_ERROR, "tls_file_unreadable", LOG_S("file", path));
-    if (file != NULL)
+    }
+    if (file != NULL) {
         fclose(file);
+    }
     return text;
 }
 
@@ -261,10 +283,11 @@ static struct MHD_Daemon *start_daemon(struct server *server, char *cert, char *
         {MHD_OPTION_HTTPS_PRIORITIES, 0, "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
         {MHD_OPTION_END, 0, NULL},
     };
-    if (cert == NULL)
+    if (cert == NULL) {
         tls[0].option = MHD_OPTION_END;
-    else
+    } else {
         flags |= MHD_USE_TLS;
+    }
     return MHD_start_daemon(
         flags, config->listen_port, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER,
         on_library_message, NULL, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED,
@@ -286,15 +309,18 @@ bool http_start(struct server *server, const struct http_route *routes, size_t r
         cert = read_pem(config->tls_cert);
         key = read_pem(config->tls_key);
     }
-    if (config->tls_cert[0] == '\0' || (cert != NULL && key != NULL))
+    if (config->tls_cert[0] == '\0' || (cert != NULL && key != NULL)) {
         server->daemon = start_daemon(server, cert, key);
-    if (key != NULL)
+    }
+    if (key != NULL) {
         explicit_bzero(key, strlen(key));
+    }
     free(cert);
     free(key);
-    if (server->daemon == NULL)
+    if (server->daemon == NULL) {
         LOG_EVENT(LEVEL_ERROR, "cannot_listen", LOG_S("address", config->listen_address),
                   LOG_N("port", config->listen_port), LOG_S("cause", strerror(errno)));
+    }
     return server->daemon != NULL;
 }
 
@@ -311,12 +337,15 @@ void http_stop(struct server *server)
     MHD_socket listening = MHD_quiesce_daemon(server->daemon);
     events_stop(server->events);
     int64_t start = now_ms();
-    while (atomic_load(&server->active) > 0 && now_ms() - start < STOP_WAIT_MS)
+    while (atomic_load(&server->active) > 0 && now_ms() - start < STOP_WAIT_MS) {
         nanosleep(&(struct timespec){0, 20 * 1000000L}, NULL);
-    if (atomic_load(&server->active) > 0)
+    }
+    if (atomic_load(&server->active) > 0) {
         LOG_EVENT(LEVEL_WARN, "requests_cut", LOG_N("count", atomic_load(&server->active)));
+    }
     MHD_stop_daemon(server->daemon);
     server->daemon = NULL;
-    if (listening != MHD_INVALID_SOCKET)
+    if (listening != MHD_INVALID_SOCKET) {
         close(listening);
+    }
 }

@@ -24,8 +24,9 @@ static const struct {
 
 static void add_header(struct MHD_Response *response, const char *name, const char *value)
 {
-    if (MHD_get_response_header(response, name) == NULL)
+    if (MHD_get_response_header(response, name) == NULL) {
         MHD_add_response_header(response, name, value);
+    }
 }
 
 enum MHD_Result http_reply(struct request *request, unsigned status, struct MHD_Response *response)
@@ -39,8 +40,9 @@ enum MHD_Result http_reply(struct request *request, unsigned status, struct MHD_
     add_header(response, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
     add_header(response, "X-Content-Type-Options", "nosniff");
     add_header(response, "Referrer-Policy", "no-referrer");
-    if (atomic_load(&request->server->stopping))
+    if (atomic_load(&request->server->stopping)) {
         add_header(response, "Connection", "close");
+    }
     request->status = status;
     enum MHD_Result result = MHD_queue_response(request->connection, status, response);
     MHD_destroy_response(response);
@@ -52,8 +54,9 @@ enum MHD_Result http_reply_text(struct request *request, unsigned status, const 
 {
     struct MHD_Response *response = MHD_create_response_from_buffer(
         strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
-    if (response != NULL)
+    if (response != NULL) {
         add_header(response, "Content-Type", type);
+    }
     return http_reply(request, status, response);
 }
 
@@ -61,14 +64,16 @@ static struct MHD_Response *json_response(cJSON *json)
 {
     char *text = json != NULL ? cJSON_PrintUnformatted(json) : NULL;
     cJSON_Delete(json);
-    if (text == NULL)
+    if (text == NULL) {
         return NULL;
+    }
     struct MHD_Response *response =
         MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
-    if (response == NULL)
+    if (response == NULL) {
         free(text);
-    else
+    } else {
         add_header(response, "Content-Type", "application/json");
+    }
     return response;
 }
 
@@ -83,8 +88,9 @@ static void add_allow(struct MHD_Response *response, unsigned allowed)
     static const char *const names[] = {"GET, HEAD", "POST", "PUT", "DELETE"};
     char text[64] = "";
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if ((allowed >> i & 1) == 0)
+        if ((allowed >> i & 1) == 0) {
             continue;
+        }
         strcat(text, text[0] != '\0' ? ", " : "");
         strcat(text, names[i]);
     }
@@ -98,12 +104,15 @@ static struct MHD_Response *problem_response(const struct request *request, enum
     cJSON_AddStringToObject(json, "error", problems[problem].name);
     cJSON_AddStringToObject(json, "message", message);
     struct MHD_Response *response = json_response(json);
-    if (response == NULL)
+    if (response == NULL) {
         return NULL;
-    if (problems[problem].status == MHD_HTTP_UNAUTHORIZED)
+    }
+    if (problems[problem].status == MHD_HTTP_UNAUTHORIZED) {
         add_header(response, "WWW-Authenticate", "Bearer realm=\"ferry\"");
-    if (problems[problem].status == MHD_HTTP_METHOD_NOT_ALLOWED)
+    }
+    if (problems[problem].status == MHD_HTTP_METHOD_NOT_ALLOWED) {
         add_allow(response, request->allowed);
+    }
     return response;
 }
 
@@ -125,8 +134,9 @@ static enum MHD_Result reply_unsatisfiable(struct request *request, uint64_t siz
     struct MHD_Response *response =
         problem_response(request, PROBLEM_RANGE, problems[PROBLEM_RANGE].message);
     snprintf(content_range, sizeof content_range, "bytes */%llu", (unsigned long long)size);
-    if (response != NULL)
+    if (response != NULL) {
         add_header(response, "Content-Range", content_range);
+    }
     return http_reply(request, problems[PROBLEM_RANGE].status, response);
 }
 
@@ -162,24 +172,28 @@ enum MHD_Result http_reply_artifact(struct request *request, const char *sha256,
     snprintf(etag, sizeof etag, "\"%s\"", sha256);
     if (range_etag_listed(http_header(request, "If-None-Match"), etag)) {
         struct MHD_Response *empty = MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT);
-        if (empty != NULL)
+        if (empty != NULL) {
             add_validators(empty, etag);
+        }
         return http_reply(request, MHD_HTTP_NOT_MODIFIED, empty);
     }
     const char *header = http_header(request, "Range");
-    if (!range_allowed(http_header(request, "If-Range"), etag))
+    if (!range_allowed(http_header(request, "If-Range"), etag)) {
         header = NULL;
+    }
     struct range range = range_parse(header, size);
-    if (range.kind == RANGE_UNSATISFIABLE)
+    if (range.kind == RANGE_UNSATISFIABLE) {
         return reply_unsatisfiable(request, size);
+    }
     int fd = artifacts_open(request->server->config.data, sha256);
     if (fd < 0) {
         LOG_EVENT(LEVEL_ERROR, "artifact_lost", LOG_S("sha256", sha256));
         return http_reply_problem(request, PROBLEM_INTERNAL);
     }
     struct MHD_Response *response = file_response(fd, &range, size);
-    if (response != NULL)
+    if (response != NULL) {
         add_validators(response, etag);
+    }
     return http_reply(request, range.kind == RANGE_PART ? MHD_HTTP_PARTIAL_CONTENT : MHD_HTTP_OK,
                       response);
 }
@@ -195,15 +209,19 @@ static size_t utf8_sequence(const unsigned char *text, size_t left)
         {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (text[0] < rows[i].first_low || text[0] > rows[i].first_high)
+        if (text[0] < rows[i].first_low || text[0] > rows[i].first_high) {
             continue;
-        if (rows[i].length > left)
+        }
+        if (rows[i].length > left) {
             return 0;
-        if (rows[i].length > 1 && (text[1] < rows[i].second_low || text[1] > rows[i].second_high))
+        }
+        if (rows[i].length > 1 && (text[1] < rows[i].second_low || text[1] > rows[i].second_high)) {
             return 0;
+        }
         for (size_t k = 2; k < rows[i].length; k++) {
-            if (text[k] < 0x80 || text[k] > 0xbf)
+            if (text[k] < 0x80 || text[k] > 0xbf) {
                 return 0;
+            }
         }
         return rows[i].length;
     }
@@ -215,8 +233,9 @@ static bool is_text(const char *bytes, size_t size)
 {
     for (size_t at = 0; at < size;) {
         size_t length = utf8_sequence((const unsigned char *)bytes + at, size - at);
-        if (length == 0 || bytes[at] == '\0')
+        if (length == 0 || bytes[at] == '\0') {
             return false;
+        }
         at += length;
     }
     return true;
@@ -224,12 +243,14 @@ static bool is_text(const char *bytes, size_t size)
 
 cJSON *http_json(const struct request *request)
 {
-    if (request->body == NULL || !is_text(request->body, request->body_size))
+    if (request->body == NULL || !is_text(request->body, request->body_size)) {
         return NULL;
+    }
     /* +1: the terminator, which cJSON then requires right after the value. */
     cJSON *json = cJSON_ParseWithLengthOpts(request->body, request->body_size + 1, NULL, 1);
-    if (cJSON_IsObject(json))
+    if (cJSON_IsObject(json)) {
         return json;
+    }
     cJSON_Delete(json);
     return NULL;
 }
@@ -260,8 +281,9 @@ bool http_query_number(const struct request *request, const char *name, int64_t 
         return true;
     }
     for (const char *at = text; *at != '\0'; at++) {
-        if (*at < '0' || *at > '9' || value > (max - (*at - '0')) / 10)
+        if (*at < '0' || *at > '9' || value > (max - (*at - '0')) / 10) {
             return false;
+        }
         value = value * 10 + (*at - '0');
     }
     *out = value;
@@ -272,8 +294,9 @@ const char *http_token(const struct request *request, const char *scheme)
 {
     const char *value = http_header(request, MHD_HTTP_HEADER_AUTHORIZATION);
     size_t length = strlen(scheme);
-    if (value == NULL || strncasecmp(value, scheme, length) != 0 || value[length] != ' ')
+    if (value == NULL || strncasecmp(value, scheme, length) != 0 || value[length] != ' ') {
         return NULL;
+    }
     value += length;
     value += strspn(value, " ");
     return *value != '\0' && strlen(value) <= HTTP_TOKEN_MAX ? value : NULL;
@@ -295,13 +318,14 @@ void http_base_url(const struct request *request, char *out, size_t size)
     const char *scheme = config->tls_cert[0] != '\0' ? "https" : "http";
     const char *host = http_header(request, MHD_HTTP_HEADER_HOST);
     bool is_v6 = strchr(config->listen_address, ':') != NULL;
-    if (config->public_url[0] != '\0')
+    if (config->public_url[0] != '\0') {
         snprintf(out, size, "%s", config->public_url);
-    else if (host != NULL && is_host(host))
+    } else if (host != NULL && is_host(host)) {
         snprintf(out, size, "%s://%s", scheme, host);
-    else
+    } else {
         snprintf(out, size, is_v6 ? "%s://[%s]:%u" : "%s://%s:%u", scheme, config->listen_address,
                  http_port(request->server));
+    }
 }
 
 bool http_is_name(const char *text)

@@ -59,10 +59,12 @@ static bool copy_file(const char *from, const char *to)
     FILE *out = in != NULL ? fopen(to, "wbx") : NULL;
     size_t size = out != NULL ? fread(bytes, 1, sizeof bytes, in) : 0;
     bool ok = size > 0 && size < sizeof bytes && fwrite(bytes, 1, size, out) == size;
-    if (in != NULL)
+    if (in != NULL) {
         fclose(in);
-    if (out != NULL)
+    }
+    if (out != NULL) {
         ok = fclose(out) == 0 && ok;
+    }
     return ok;
 }
 
@@ -79,8 +81,9 @@ static bool add_key(const char *data, const char *path, size_t number, char *lis
     }
     snprintf(target, sizeof target, "%s/keys/%zu.pub.pem", data, number);
     snprintf(list + used, size - used, "%skeys/%zu.pub.pem", used > 0 ? ", " : "", number);
-    if (copy_file(path, target))
+    if (copy_file(path, target)) {
         return true;
+    }
     fail("cannot copy the key", target);
     return false;
 }
@@ -88,8 +91,9 @@ static bool add_key(const char *data, const char *path, size_t number, char *lis
 static bool write_config(const char *path, const char *key_list)
 {
     FILE *file = fopen(path, "wx");
-    if (file == NULL)
+    if (file == NULL) {
         return false;
+    }
     bool has_keys = key_list[0] != '\0';
     int length = fprintf(file, config_text, has_keys ? "" : "#",
                          has_keys ? key_list : "keys/release.pub.pem");
@@ -101,12 +105,14 @@ static bool issue(struct store *store, const char *kind, const char *prefix, con
 {
     char token[TOKEN_TEXT_SIZE];
     uint8_t hash[TOKEN_HASH_SIZE];
-    if (!token_make(prefix, token))
+    if (!token_make(prefix, token)) {
         return false;
+    }
     token_hash(token, hash);
     bool ok = store_add_token(store, kind, hash);
-    if (ok)
+    if (ok) {
         printf("%-15s %s  (%s)\n", kind, token, use);
+    }
     OPENSSL_cleanse(token, sizeof token);
     return ok;
 }
@@ -114,8 +120,9 @@ static bool issue(struct store *store, const char *kind, const char *prefix, con
 static bool issue_both(const char *data)
 {
     struct store *store = store_open(data, true);
-    if (store == NULL)
+    if (store == NULL) {
         return false;
+    }
     puts("Tokens, shown only now:");
     bool ok = issue(store, "publish", "fpub", "for `ferry publish` and the status page") &&
               issue(store, "enrol", "fenr", "for gateways: TargetToken or GatewayToken");
@@ -128,30 +135,38 @@ int init_data(const char *data, const char *const keys[], size_t key_count)
     char path[ARTIFACTS_PATH_SIZE - 64];
     char list[64 * IMAGE_CHECK_KEYS_MAX] = "";
     char config[ARTIFACTS_PATH_SIZE];
-    if (snprintf(path, sizeof path, "%s/ferry.db", data) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/ferry.db", data) >= (int)sizeof path) {
         return fail("the path is too long", "init");
-    if (mkdir(data, 0700) != 0 && errno != EEXIST)
+    }
+    if (mkdir(data, 0700) != 0 && errno != EEXIST) {
         return fail("cannot make the folder", data);
+    }
     snprintf(config, sizeof config, "%s/server.conf", data);
     if (access(path, F_OK) == 0 || access(config, F_OK) == 0) {
         errno = EEXIST;
         return fail("this folder is in use already", data);
     }
-    if (!artifacts_open_folder(data))
+    if (!artifacts_open_folder(data)) {
         return fail("cannot make its folders", data);
-    snprintf(path, sizeof path, "%s/keys", data);
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return fail("cannot make the folder", path);
-    for (size_t i = 0; i < key_count; i++) {
-        if (!add_key(data, keys[i], i + 1, list, sizeof list))
-            return EXIT_FAILED;
     }
-    if (!issue_both(data))
+    snprintf(path, sizeof path, "%s/keys", data);
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        return fail("cannot make the folder", path);
+    }
+    for (size_t i = 0; i < key_count; i++) {
+        if (!add_key(data, keys[i], i + 1, list, sizeof list)) {
+            return EXIT_FAILED;
+        }
+    }
+    if (!issue_both(data)) {
         return EXIT_FAILED;
-    if (!write_config(config, list))
+    }
+    if (!write_config(config, list)) {
         return fail("cannot write", config);
-    if (key_count == 0)
+    }
+    if (key_count == 0) {
         printf("No public key yet: set public_keys in %s, or no image is accepted.\n", config);
+    }
     printf("Start with: ferry-server --config %s\n", config);
     return EXIT_OK;
 }
@@ -174,11 +189,12 @@ int init_add_target(const char *data, const char *controller)
     token_hash(token, hash);
     enum store_result result = store_add_target(store, controller, hash);
     store_close(store);
-    if (result == STORE_CREATED)
+    if (result == STORE_CREATED) {
         printf("%s  (TargetToken of %s, shown only now)\n", token, controller);
-    else
+    } else {
         fprintf(stderr, "ferry-server: %s: %s\n", controller,
                 result == STORE_CONFLICT ? "this target exists already" : "not added");
+    }
     OPENSSL_cleanse(token, sizeof token);
     return result == STORE_CREATED ? EXIT_OK : EXIT_FAILED;
 }

@@ -14,10 +14,12 @@ enum MHD_Result legacy_version(struct request *request)
     struct ferry_version version;
     char text[16];
     if (store_wanted_release(request->server->store, http_query(request, "board"), &release) !=
-        STORE_OK)
+        STORE_OK) {
         return http_reply_problem(request, PROBLEM_NO_RELEASE);
-    if (!ferry_version_parse(release.version, &version))
+    }
+    if (!ferry_version_parse(release.version, &version)) {
         return http_reply_problem(request, PROBLEM_INTERNAL);
+    }
     snprintf(text, sizeof text, "%" PRIu32, version_number(&version));
     return http_reply_text(request, MHD_HTTP_OK, "text/plain", text);
 }
@@ -26,8 +28,9 @@ enum MHD_Result legacy_version(struct request *request)
 static const struct artifact *pick(const struct artifact *list, size_t count, char slot)
 {
     for (size_t i = 0; i < count; i++) {
-        if (list[i].facts.slot[0] == slot)
+        if (list[i].facts.slot[0] == slot) {
             return &list[i];
+        }
     }
     const struct ferry_board *board = count == 1 ? ferry_board_find(list[0].facts.board) : NULL;
     return board != NULL && board->slot_count == 1 ? &list[0] : NULL;
@@ -52,19 +55,23 @@ enum MHD_Result legacy_firmware(struct request *request)
     const char *bank = http_query(request, "current_bank");
     const char *board = http_query(request, "board");
     struct store *store = request->server->store;
-    if (bank == NULL || (strcmp(bank, "0") != 0 && strcmp(bank, "1") != 0))
+    if (bank == NULL || (strcmp(bank, "0") != 0 && strcmp(bank, "1") != 0)) {
         return http_reply_problem_text(
             request, PROBLEM_BAD_PARAMETER,
             "current_bank: send 0 when slot A runs, 1 when slot B runs.");
-    if (store_wanted_release(store, board, &release) != STORE_OK)
+    }
+    if (store_wanted_release(store, board, &release) != STORE_OK) {
         return http_reply_problem(request, PROBLEM_NO_RELEASE);
+    }
     size_t count = images_of(store, release.id, board, list);
-    if (count == 0)
+    if (count == 0) {
         return http_reply_problem_text(request, PROBLEM_BAD_PARAMETER,
                                        "board: this release is for several boards, name one.");
+    }
     const struct artifact *artifact = pick(list, count, bank[0] == '0' ? 'b' : 'a');
-    if (artifact == NULL)
+    if (artifact == NULL) {
         return http_reply_problem_text(request, PROBLEM_NO_RELEASE,
                                        "This release has no image for the other slot.");
+    }
     return http_reply_artifact(request, artifact->hashes.sha256, artifact->size);
 }

@@ -37,23 +37,26 @@ static size_t quote_byte(unsigned char byte, char out[8])
         out[1] = (char)byte;
         return 2;
     }
-    if (byte < 0x20 || byte >= 0x7f)
+    if (byte < 0x20 || byte >= 0x7f) {
         return (size_t)snprintf(out, 8, "\\u%04x", byte);
+    }
     out[0] = (char)byte;
     return 1;
 }
 
 size_t log_quote(char *out, size_t size, const char *text)
 {
-    if (size < 3)
+    if (size < 3) {
         return 0;
+    }
     size_t used = 0;
     out[used++] = '"';
     for (; *text != '\0'; text++) {
         char piece[8];
         size_t length = quote_byte((unsigned char)*text, piece);
-        if (length > size - used - 2) /* used <= size - 2 always: room for quote and terminator */
+        if (length > size - used - 2) { /* used <= size - 2 always: room for quote and terminator */
             break;
+        }
         memcpy(out + used, piece, length);
         used += length;
     }
@@ -68,15 +71,17 @@ enum { LINE_TAIL = 3, FIELD_KEY_MAX = 40 };
 static void add_field(struct line *line, const struct log_field *field)
 {
     size_t room = sizeof line->text - LINE_TAIL - line->used;
-    if (room < FIELD_KEY_MAX + 32)
+    if (room < FIELD_KEY_MAX + 32) {
         return;
+    }
     line->used +=
         (size_t)snprintf(line->text + line->used, room, ",\"%.*s\":", FIELD_KEY_MAX, field->key);
     room = sizeof line->text - LINE_TAIL - line->used;
-    if (field->text != NULL)
+    if (field->text != NULL) {
         line->used += log_quote(line->text + line->used, room, field->text);
-    else
+    } else {
         line->used += (size_t)snprintf(line->text + line->used, room, "%lld", field->number);
+    }
 }
 
 static void begin_line(struct line *line, enum log_level level, const char *event)
@@ -93,12 +98,14 @@ static void begin_line(struct line *line, enum log_level level, const char *even
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
-    if (level > highest)
+    if (level > highest) {
         return;
+    }
     struct line line;
     begin_line(&line, level, event);
-    for (; fields->key != NULL; fields++)
+    for (; fields->key != NULL; fields++) {
         add_field(&line, fields);
+    }
     line.text[line.used++] = '}';
     line.text[line.used++] = '\n';
     /* Nothing sensible can be done when stderr is gone. */

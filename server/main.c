@@ -67,8 +67,9 @@ static int read_options(int argc, char **argv, struct options *options)
             options->data = optarg;
             break;
         case OPT_KEY:
-            if (options->key_count == IMAGE_CHECK_KEYS_MAX)
+            if (options->key_count == IMAGE_CHECK_KEYS_MAX) {
                 return usage();
+            }
             options->keys[options->key_count++] = optarg;
             break;
         case OPT_CHECK:
@@ -100,16 +101,18 @@ static bool load_keys(struct server *server)
             return false;
         }
     }
-    if (config->public_key_count == 0)
+    if (config->public_key_count == 0) {
         LOG_EVENT(LEVEL_WARN, "no_public_keys",
                   LOG_S("effect", "no image is accepted; set public_keys"));
+    }
     return true;
 }
 
 static bool readable(const char *path)
 {
-    if (path[0] == '\0' || access(path, R_OK) == 0)
+    if (path[0] == '\0' || access(path, R_OK) == 0) {
         return true;
+    }
     fprintf(stderr, "ferry-server: %s: %s\n", path, strerror(errno));
     return false;
 }
@@ -138,12 +141,14 @@ static bool lock_data(const char *data)
     char path[ARTIFACTS_PATH_SIZE];
     snprintf(path, sizeof path, "%s/lock", data);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
         return true; /* held until the process ends */
+    }
     LOG_EVENT(LEVEL_ERROR, "data_folder_in_use", LOG_S("file", path),
               LOG_S("cause", strerror(errno)));
-    if (fd >= 0)
+    if (fd >= 0) {
         close(fd);
+    }
     return false;
 }
 
@@ -169,8 +174,9 @@ static int run(struct server *server)
     signal(SIGPIPE, SIG_IGN);
 
     const char *data = server->config.data;
-    if (!lock_data(data) || !artifacts_open_folder(data))
+    if (!lock_data(data) || !artifacts_open_folder(data)) {
         return EXIT_FAILED;
+    }
     server->store = store_open(data, false);
     server->events = events_create();
     if (server->store != NULL && server->events != NULL &&
@@ -192,10 +198,12 @@ static int run(struct server *server)
 static int serve(const struct options *options)
 {
     static struct server server;
-    if (options->config == NULL)
+    if (options->config == NULL) {
         return usage();
-    if (!load(options, &server))
+    }
+    if (!load(options, &server)) {
         return EXIT_FAILED;
+    }
     if (options->check_config) {
         printf("%s: good\n", options->config);
         return EXIT_OK;
@@ -208,17 +216,22 @@ int main(int argc, char **argv)
     struct options options = {0};
     umask(0077);
     int code = read_options(argc, argv, &options);
-    if (code >= 0)
+    if (code >= 0) {
         return code;
+    }
     int words = argc - optind; /* getopt_long has moved them behind the options */
     char **word = argv + optind;
-    if (words == 0)
+    if (words == 0) {
         return serve(&options);
-    if (options.data == NULL)
+    }
+    if (options.data == NULL) {
         return usage();
-    if (words == 1 && strcmp(word[0], "init") == 0)
+    }
+    if (words == 1 && strcmp(word[0], "init") == 0) {
         return init_data(options.data, options.keys, options.key_count);
-    if (words == 3 && strcmp(word[0], "target") == 0 && strcmp(word[1], "add") == 0)
+    }
+    if (words == 3 && strcmp(word[0], "target") == 0 && strcmp(word[1], "add") == 0) {
         return init_add_target(options.data, word[2]);
+    }
     return usage();
 }

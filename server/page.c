@@ -18,8 +18,9 @@ static const char *type_of(const char *name)
     };
     const char *suffix = strrchr(name, '.');
     for (size_t i = 0; suffix != NULL && i < sizeof types / sizeof types[0]; i++) {
-        if (strcmp(suffix, types[i].suffix) == 0)
+        if (strcmp(suffix, types[i].suffix) == 0) {
             return types[i].type;
+        }
     }
     return "application/octet-stream";
 }
@@ -29,8 +30,9 @@ static enum MHD_Result reply_file(struct request *request, const char *name)
     char path[HTTP_SEGMENT_SIZE + 8];
     snprintf(path, sizeof path, "web/%s", name);
     const struct embedded_file *file = embedded_find(path);
-    if (file == NULL)
+    if (file == NULL) {
         return http_reply_problem(request, PROBLEM_NOT_FOUND);
+    }
     struct MHD_Response *response = MHD_create_response_from_buffer(
         file->size, (void *)(uintptr_t)file->data, MHD_RESPMEM_PERSISTENT);
     if (response != NULL) {

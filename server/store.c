@@ -35,11 +35,13 @@ void store_unlock(struct store *store)
 
 static int bind_value(sqlite3_stmt *statement, int index, char type, va_list *values)
 {
-    if (type == 'i')
+    if (type == 'i') {
         return sqlite3_bind_int64(statement, index, va_arg(*values, int64_t));
-    if (type == 's')
+    }
+    if (type == 's') {
         return sqlite3_bind_text(statement, index, va_arg(*values, const char *), -1,
                                  SQLITE_TRANSIENT);
+    }
     const void *hash = va_arg(*values, const void *); /* NULL binds as SQL NULL */
     return sqlite3_bind_blob(statement, index, hash, TOKEN_HASH_SIZE, SQLITE_TRANSIENT);
 }
@@ -49,10 +51,12 @@ static sqlite3_stmt *prepare(struct store *store, const char *sql, const char *t
 {
     sqlite3_stmt *statement = NULL;
     int result = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
-    for (int i = 0; result == SQLITE_OK && types[i] != '\0'; i++)
+    for (int i = 0; result == SQLITE_OK && types[i] != '\0'; i++) {
         result = bind_value(statement, i + 1, types[i], values);
-    if (result == SQLITE_OK)
+    }
+    if (result == SQLITE_OK) {
         return statement;
+    }
     log_failure(store, sql);
     sqlite3_finalize(statement);
     return NULL;
@@ -75,13 +79,16 @@ void store_end(sqlite3_stmt **statement)
 
 bool store_row(struct store *store, sqlite3_stmt **statement)
 {
-    if (*statement == NULL)
+    if (*statement == NULL) {
         return false;
+    }
     int result = sqlite3_step(*statement);
-    if (result == SQLITE_ROW)
+    if (result == SQLITE_ROW) {
         return true;
-    if (result != SQLITE_DONE)
+    }
+    if (result != SQLITE_DONE) {
         log_failure(store, sqlite3_sql(*statement));
+    }
     store_end(statement);
     return false;
 }
@@ -92,11 +99,13 @@ bool store_run(struct store *store, const char *sql, const char *types, ...)
     va_start(values, types);
     sqlite3_stmt *statement = prepare(store, sql, types, &values);
     va_end(values);
-    if (statement == NULL)
+    if (statement == NULL) {
         return false;
+    }
     int result = sqlite3_step(statement);
-    if (result != SQLITE_DONE && result != SQLITE_ROW)
+    if (result != SQLITE_DONE && result != SQLITE_ROW) {
         log_failure(store, sql);
+    }
     store_end(&statement);
     return result == SQLITE_DONE || result == SQLITE_ROW;
 }
@@ -110,18 +119,21 @@ void store_text(sqlite3_stmt *statement, int column, char *out, size_t size)
 bool store_begin(struct store *store)
 {
     store_lock(store);
-    if (store_run(store, "BEGIN IMMEDIATE", ""))
+    if (store_run(store, "BEGIN IMMEDIATE", "")) {
         return true;
+    }
     store_unlock(store);
     return false;
 }
 
 bool store_commit(struct store *store, bool ok)
 {
-    if (ok)
+    if (ok) {
         ok = store_run(store, "COMMIT", "");
-    if (!ok && sqlite3_get_autocommit(store->db) == 0)
+    }
+    if (!ok && sqlite3_get_autocommit(store->db) == 0) {
         store_run(store, "ROLLBACK", "");
+    }
     store_unlock(store);
     return ok;
 }
@@ -130,8 +142,9 @@ static int schema_number(struct store *store)
 {
     sqlite3_stmt *statement = store_prepare(store, "PRAGMA user_version", "");
     int number = -1;
-    if (store_row(store, &statement))
+    if (store_row(store, &statement)) {
         number = sqlite3_column_int(statement, 0);
+    }
     store_end(&statement);
     return number;
 }
@@ -139,11 +152,13 @@ static int schema_number(struct store *store)
 static bool make_schema(struct store *store)
 {
     const struct embedded_file *schema = embedded_find("schema.sql");
-    if (!store_begin(store))
+    if (!store_begin(store)) {
         return false;
+    }
     bool ok = sqlite3_exec(store->db, (const char *)schema->data, NULL, NULL, NULL) == SQLITE_OK;
-    if (!ok)
+    if (!ok) {
         log_failure(store, "schema.sql");
+    }
     return store_commit(store, ok);
 }
 
@@ -152,14 +167,17 @@ static bool set_up(struct store *store, bool create)
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
     if (!store_run(store, "PRAGMA journal_mode = WAL", "") ||
         !store_run(store, "PRAGMA synchronous = FULL", "") ||
-        !store_run(store, "PRAGMA foreign_keys = ON", ""))
+        !store_run(store, "PRAGMA foreign_keys = ON", "")) {
         return false;
-    if (create && !make_schema(store))
+    }
+    if (create && !make_schema(store)) {
         return false;
+    }
     int number = schema_number(store);
-    if (number != SCHEMA_NUMBER)
+    if (number != SCHEMA_NUMBER) {
         LOG_EVENT(LEVEL_ERROR, "database_other_version", LOG_N("found", number),
                   LOG_N("expected", SCHEMA_NUMBER));
+    }
     return number == SCHEMA_NUMBER;
 }
 
@@ -167,18 +185,21 @@ struct store *store_open(const char *data, bool create)
 {
     char path[ARTIFACTS_PATH_SIZE];
     struct store *store = calloc(1, sizeof *store);
-    if (store == NULL || snprintf(path, sizeof path, "%s/ferry.db", data) >= (int)sizeof path)
+    if (store == NULL || snprintf(path, sizeof path, "%s/ferry.db", data) >= (int)sizeof path) {
         goto fail_free;
+    }
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-    if (create)
+    if (create) {
         flags |= SQLITE_OPEN_CREATE;
+    }
     pthread_mutex_init(&store->lock, NULL);
     if (sqlite3_open_v2(path, &store->db, flags, NULL) != SQLITE_OK) {
         log_failure(store, path);
         goto fail_close;
     }
-    if (!set_up(store, create))
+    if (!set_up(store, create)) {
         goto fail_close;
+    }
     return store;
 
 fail_close:
@@ -191,8 +212,9 @@ fail_free:
 
 void store_close(struct store *store)
 {
-    if (store == NULL)
+    if (store == NULL) {
         return;
+    }
     sqlite3_close(store->db);
     pthread_mutex_destroy(&store->lock);
     free(store);
@@ -208,8 +230,9 @@ bool store_healthy(struct store *store)
 
 bool store_add_token(struct store *store, const char *kind, const uint8_t hash[TOKEN_HASH_SIZE])
 {
-    if (!store_begin(store))
+    if (!store_begin(store)) {
         return false;
+    }
     bool ok = store_run(store, "INSERT INTO tokens (kind, hash, created) VALUES (?, ?, ?)", "shi",
                         kind, hash, store_now());
     return store_commit(store, ok);
@@ -224,8 +247,9 @@ bool store_has_token(struct store *store, const char *kind, const uint8_t hash[T
         store_prepare(store, "SELECT hash FROM tokens WHERE kind = ?", "s", kind);
     while (store_row(store, &statement)) {
         if (sqlite3_column_bytes(statement, 0) == TOKEN_HASH_SIZE &&
-            token_equal(sqlite3_column_blob(statement, 0), hash))
+            token_equal(sqlite3_column_blob(statement, 0), hash)) {
             found = true;
+        }
     }
     store_unlock(store);
     return found;

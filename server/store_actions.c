@@ -14,8 +14,9 @@ enum { OFFERS_MAX = 3 };
 /* Reads the one row, frees the statement. */
 static bool take_action(struct store *store, sqlite3_stmt *row, struct action *action)
 {
-    if (!store_row(store, &row))
+    if (!store_row(store, &row)) {
         return false;
+    }
     action->id = sqlite3_column_int64(row, 0);
     action->target = sqlite3_column_int64(row, 1);
     action->release.id = sqlite3_column_int64(row, 2);
@@ -48,8 +49,9 @@ static bool may_offer(struct store *store, int64_t target, int64_t release)
                       "SELECT count(*), count(*) FILTER (WHERE state IN ('failure', 'canceled'))"
                       " FROM actions WHERE target = ? AND release = ? AND state <> 'superseded'",
                       "ii", target, release);
-    if (store_row(store, &row))
+    if (store_row(store, &row)) {
         may = sqlite3_column_int(row, 0) < OFFERS_MAX && sqlite3_column_int(row, 1) == 0;
+    }
     store_end(&row);
     return may;
 }
@@ -60,16 +62,18 @@ static enum store_result offer(struct store *store, int64_t target, int64_t rele
     int64_t now = store_now();
     if (!store_run(store,
                    "INSERT INTO actions (target, release, created, updated) VALUES (?, ?, ?, ?)",
-                   "iiii", target, release, now, now))
+                   "iiii", target, release, now, now)) {
         return STORE_ERROR;
+    }
     return open_action(store, target, action) ? STORE_CREATED : STORE_ERROR;
 }
 
 /* Does the open action still stand? One that is being carried out does, until it is closed. */
 static bool still_stands(const struct action *action, const struct release *wanted, bool is_needed)
 {
-    if (strcmp(action->state, "running") == 0)
+    if (strcmp(action->state, "running") == 0) {
         return true;
+    }
     return is_needed && action->release.id == wanted->id;
 }
 
@@ -78,15 +82,18 @@ static enum store_result settle(struct store *store, const struct target *target
 {
     bool is_needed = wanted->id != 0 && !version_text_equal(target->version, wanted->version);
     if (open_action(store, target->id, action)) {
-        if (still_stands(action, wanted, is_needed))
+        if (still_stands(action, wanted, is_needed)) {
             return STORE_OK;
+        }
         if (!store_run(store, "UPDATE actions SET state = 'superseded', updated = ? WHERE id = ?",
-                       "ii", store_now(), action->id))
+                       "ii", store_now(), action->id)) {
             return STORE_ERROR;
+        }
     }
     memset(action, 0, sizeof *action);
-    if (!is_needed || !may_offer(store, target->id, wanted->id))
+    if (!is_needed || !may_offer(store, target->id, wanted->id)) {
         return STORE_OK;
+    }
     return offer(store, target->id, wanted->id, action);
 }
 
@@ -95,10 +102,12 @@ enum store_result store_poll_action(struct store *store, const struct target *ta
 {
     struct release wanted = {0};
     memset(action, 0, sizeof *action);
-    if (target->board[0] != '\0')
+    if (target->board[0] != '\0') {
         store_wanted_release(store, target->board, &wanted);
-    if (!store_begin(store))
+    }
+    if (!store_begin(store)) {
         return STORE_ERROR;
+    }
     enum store_result result = settle(store, target, &wanted, action);
     return store_commit(store, result != STORE_ERROR) ? result : STORE_ERROR;
 }
@@ -142,8 +151,9 @@ enum store_result store_last_action(struct store *store, int64_t target, struct 
 
 enum store_result store_retrieve_action(struct store *store, int64_t id)
 {
-    if (!store_begin(store))
+    if (!store_begin(store)) {
         return STORE_ERROR;
+    }
     bool ok = store_run(store,
                         "UPDATE actions SET state = 'retrieved', updated = ?"
                         " WHERE id = ? AND state = 'pending'",
@@ -183,21 +193,24 @@ enum store_result store_add_feedback(struct store *store, int64_t target, int64_
                                      const struct feedback *feedback)
 {
     struct action action;
-    if (!store_begin(store))
+    if (!store_begin(store)) {
         return STORE_ERROR;
+    }
     enum store_result result = STORE_OK;
     sqlite3_stmt *row =
         store_prepare(store, SELECT_ACTION "WHERE a.id = ? AND a.target = ?", "ii", id, target);
-    if (!take_action(store, row, &action))
+    if (!take_action(store, row, &action)) {
         result = STORE_NOT_FOUND;
-    else if (is_closed(&action))
+    } else if (is_closed(&action)) {
         result = STORE_CONFLICT;
-    else if (!write_feedback(store, &action, feedback))
+    } else if (!write_feedback(store, &action, feedback)) {
         result = STORE_ERROR;
-    else if (strcmp(feedback->state, "success") == 0 && !note_success(store, &action))
+    } else if (strcmp(feedback->state, "success") == 0 && !note_success(store, &action)) {
         result = STORE_ERROR;
-    if (!store_commit(store, result == STORE_OK) && result == STORE_OK)
+    }
+    if (!store_commit(store, result == STORE_OK) && result == STORE_OK) {
         return STORE_ERROR;
+    }
     return result;
 }
 

@@ -39,14 +39,16 @@ static enum store_result insert_artifact(struct store *store, const struct artif
     const struct image_facts *facts = &artifact->facts;
     const struct artifact_hashes *hashes = &artifact->hashes;
     if (exists(store, store_prepare(store, "SELECT 1 FROM artifacts WHERE sha256 = ?", "s",
-                                    hashes->sha256)))
+                                    hashes->sha256))) {
         return STORE_OK;
+    }
     if (exists(store, store_prepare(store,
                                     "SELECT 1 FROM release_artifacts ra"
                                     " JOIN releases r ON r.id = ra.release"
                                     " WHERE r.version = ? AND ra.board = ? AND ra.slot = ?",
-                                    "sss", facts->version, facts->board, facts->slot)))
+                                    "sss", facts->version, facts->board, facts->slot))) {
         return STORE_CONFLICT;
+    }
     bool ok = store_run(store,
                         "INSERT INTO artifacts (sha256, sha1, md5, board, slot, version, counter,"
                         " size, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -58,11 +60,13 @@ static enum store_result insert_artifact(struct store *store, const struct artif
 
 enum store_result store_add_artifact(struct store *store, const struct artifact *artifact)
 {
-    if (!store_begin(store))
+    if (!store_begin(store)) {
         return STORE_ERROR;
+    }
     enum store_result result = insert_artifact(store, artifact);
-    if (!store_commit(store, result != STORE_ERROR))
+    if (!store_commit(store, result != STORE_ERROR)) {
         return STORE_ERROR;
+    }
     return result;
 }
 
@@ -71,8 +75,9 @@ static enum store_result find_artifact(struct store *store, const char *sha256,
 {
     sqlite3_stmt *row = store_prepare(
         store, "SELECT " ARTIFACT_COLUMNS " FROM artifacts a WHERE sha256 = ?", "s", sha256);
-    if (!store_row(store, &row))
+    if (!store_row(store, &row)) {
         return STORE_NOT_FOUND;
+    }
     read_artifact(row, artifact);
     store_end(&row);
     return STORE_OK;
@@ -87,8 +92,9 @@ static int64_t release_of_board(struct store *store, const char *version, const 
                                       " ON ra.release = r.id"
                                       " WHERE r.version = ? AND ra.board = ? LIMIT 1",
                                       "ss", version, board);
-    if (store_row(store, &row))
+    if (store_row(store, &row)) {
         id = sqlite3_column_int64(row, 0);
+    }
     store_end(&row);
     return id;
 }
@@ -103,17 +109,20 @@ static enum store_result check_published(struct store *store, const char *versio
     for (size_t i = 0; i < count; i++) {
         struct artifact artifact;
         enum store_result result = find_artifact(store, sha256[i], &artifact);
-        if (result != STORE_OK)
+        if (result != STORE_OK) {
             return result;
-        if (!version_text_equal(artifact.facts.version, version))
+        }
+        if (!version_text_equal(artifact.facts.version, version)) {
             return STORE_MISMATCH;
+        }
         int64_t id = release_of_board(store, artifact.facts.version, artifact.facts.board);
         bool inside = id != 0 && exists(store, store_prepare(store,
                                                              "SELECT 1 FROM release_artifacts"
                                                              " WHERE release = ? AND sha256 = ?",
                                                              "is", id, sha256[i]));
-        if ((id != 0 && !inside) || (i > 0 && id != *same))
+        if ((id != 0 && !inside) || (i > 0 && id != *same)) {
             return STORE_CONFLICT;
+        }
         *same = id;
     }
     return STORE_OK;
@@ -126,10 +135,12 @@ static enum store_result link_artifacts(struct store *store, int64_t release,
         if (!store_run(store,
                        "INSERT OR IGNORE INTO release_artifacts (release, sha256, board, slot)"
                        " SELECT ?, sha256, board, slot FROM artifacts WHERE sha256 = ?",
-                       "is", release, sha256[i]))
+                       "is", release, sha256[i])) {
             return STORE_ERROR;
-        if (sqlite3_changes(store->db) != 1) /* board and slot are taken */
+        }
+        if (sqlite3_changes(store->db) != 1) { /* board and slot are taken */
             return STORE_MISMATCH;
+        }
     }
     return STORE_CREATED;
 }
@@ -138,8 +149,9 @@ static bool find_release(struct store *store, int64_t id, struct release *releas
 {
     sqlite3_stmt *row = store_prepare(
         store, "SELECT id, name, version, created FROM releases WHERE id = ?", "i", id);
-    if (!store_row(store, &row))
+    if (!store_row(store, &row)) {
         return false;
+    }
     read_release(row, release);
     store_end(&row);
     return true;
@@ -152,13 +164,15 @@ static enum store_result publish(struct store *store, const char *name, const ch
     enum store_result result = check_published(store, version, sha256, count, &id);
     if (result == STORE_OK && id == 0) {
         if (!store_run(store, "INSERT INTO releases (name, version, created) VALUES (?, ?, ?)",
-                       "ssi", name, version, store_now()))
+                       "ssi", name, version, store_now())) {
             return STORE_ERROR;
+        }
         id = sqlite3_last_insert_rowid(store->db);
         result = link_artifacts(store, id, sha256, count);
     }
-    if (result != STORE_OK && result != STORE_CREATED)
+    if (result != STORE_OK && result != STORE_CREATED) {
         return result;
+    }
     return find_release(store, id, release) ? result : STORE_ERROR;
 }
 
@@ -168,15 +182,18 @@ enum store_result store_add_release(struct store *store, const char *name, const
 {
     struct ferry_version number;
     char canonical[FERRY_VERSION_TEXT_SIZE]; /* "01.2.3" and "1.2.3" are one version */
-    if (!ferry_version_parse(version, &number))
+    if (!ferry_version_parse(version, &number)) {
         return STORE_MISMATCH;
+    }
     ferry_version_print(&number, canonical);
-    if (!store_begin(store))
+    if (!store_begin(store)) {
         return STORE_ERROR;
+    }
     enum store_result result = publish(store, name, canonical, sha256, count, release);
     bool keep = result == STORE_OK || result == STORE_CREATED;
-    if (!store_commit(store, keep) && keep)
+    if (!store_commit(store, keep) && keep) {
         return STORE_ERROR;
+    }
     return result;
 }
 
@@ -192,8 +209,9 @@ enum store_result store_wanted_release(struct store *store, const char *board,
                                       " ORDER BY id DESC LIMIT 1",
                                       "is", (int64_t)any, any ? "" : board);
     bool found = store_row(store, &row);
-    if (found)
+    if (found) {
         read_release(row, release);
+    }
     store_end(&row);
     store_unlock(store);
     return found ? STORE_OK : STORE_NOT_FOUND;
@@ -208,8 +226,9 @@ size_t store_list_releases(struct store *store, int64_t before, struct release *
                                       " WHERE ?1 = 0 OR id < ?1 ORDER BY id DESC LIMIT ?2",
                                       "ii", before, (int64_t)max);
     while (store_row(store, &row)) {
-        if (count < max)
+        if (count < max) {
             read_release(row, &list[count++]);
+        }
     }
     store_unlock(store);
     return count;
@@ -227,8 +246,9 @@ size_t store_release_artifacts(struct store *store, int64_t release, const char 
                                       " ORDER BY a.board, a.slot LIMIT ?3",
                                       "isi", release, board != NULL ? board : "", (int64_t)max);
     while (store_row(store, &row)) {
-        if (count < max)
+        if (count < max) {
             read_artifact(row, &list[count++]);
+        }
     }
     store_unlock(store);
     return count;

@@ -14,8 +14,9 @@ static void read_target(sqlite3_stmt *row, struct target *target)
     target->id = sqlite3_column_int64(row, 0);
     store_text(row, 1, target->controller, sizeof target->controller);
     target->has_token = sqlite3_column_bytes(row, 2) == TOKEN_HASH_SIZE;
-    if (target->has_token)
+    if (target->has_token) {
         memcpy(target->token_hash, sqlite3_column_blob(row, 2), TOKEN_HASH_SIZE);
+    }
     store_text(row, 3, target->board, sizeof target->board);
     store_text(row, 4, target->version, sizeof target->version);
     store_text(row, 5, target->slot, sizeof target->slot);
@@ -27,8 +28,9 @@ static void read_target(sqlite3_stmt *row, struct target *target)
 static int64_t count_rows(struct store *store, sqlite3_stmt *row)
 {
     int64_t count = -1;
-    if (store_row(store, &row))
+    if (store_row(store, &row)) {
         count = sqlite3_column_int64(row, 0);
+    }
     store_end(&row);
     (void)store;
     return count;
@@ -38,26 +40,31 @@ static enum store_result insert_target(struct store *store, const char *controll
                                        const uint8_t *token_hash)
 {
     int64_t targets = count_rows(store, store_prepare(store, "SELECT count(*) FROM targets", ""));
-    if (targets < 0)
+    if (targets < 0) {
         return STORE_ERROR;
-    if (targets >= TARGETS_MAX)
+    }
+    if (targets >= TARGETS_MAX) {
         return STORE_FULL;
+    }
     if (!store_run(store,
                    "INSERT OR IGNORE INTO targets (controller, token_hash, created)"
                    " VALUES (?, ?, ?)",
-                   "shi", controller, token_hash, store_now()))
+                   "shi", controller, token_hash, store_now())) {
         return STORE_ERROR;
+    }
     return sqlite3_changes(store->db) == 1 ? STORE_CREATED : STORE_CONFLICT;
 }
 
 enum store_result store_add_target(struct store *store, const char *controller,
                                    const uint8_t *token_hash)
 {
-    if (!store_begin(store))
+    if (!store_begin(store)) {
         return STORE_ERROR;
+    }
     enum store_result result = insert_target(store, controller, token_hash);
-    if (!store_commit(store, result == STORE_CREATED) && result == STORE_CREATED)
+    if (!store_commit(store, result == STORE_CREATED) && result == STORE_CREATED) {
         return STORE_ERROR;
+    }
     return result;
 }
 
@@ -68,8 +75,9 @@ enum store_result store_find_target(struct store *store, const char *controller,
     sqlite3_stmt *row = store_prepare(
         store, "SELECT " TARGET_COLUMNS " FROM targets WHERE controller = ?", "s", controller);
     bool found = store_row(store, &row);
-    if (found)
+    if (found) {
         read_target(row, target);
+    }
     store_end(&row);
     store_unlock(store);
     return found ? STORE_OK : STORE_NOT_FOUND;
@@ -84,8 +92,9 @@ size_t store_list_targets(struct store *store, const char *after, struct target 
                                       " WHERE controller > ? ORDER BY controller LIMIT ?",
                                       "si", after, (int64_t)max);
     while (store_row(store, &row)) {
-        if (count < max)
+        if (count < max) {
             read_target(row, &list[count++]);
+        }
     }
     store_unlock(store);
     return count;
@@ -94,8 +103,9 @@ size_t store_list_targets(struct store *store, const char *after, struct target 
 void store_touch_target(struct store *store, const struct target *target)
 {
     int64_t now = store_now();
-    if (now - target->seen < TOUCH_EVERY_S)
+    if (now - target->seen < TOUCH_EVERY_S) {
         return;
+    }
     store_lock(store);
     store_run(store, "UPDATE targets SET seen = ? WHERE id = ?", "ii", now, target->id);
     store_unlock(store);
@@ -104,9 +114,10 @@ void store_touch_target(struct store *store, const struct target *target)
 static bool set_attribute(struct store *store, int64_t target, enum attribute_mode mode,
                           const struct attribute *attribute)
 {
-    if (mode == ATTRIBUTES_REMOVE)
+    if (mode == ATTRIBUTES_REMOVE) {
         return store_run(store, "DELETE FROM attributes WHERE target = ? AND key = ?", "is", target,
                          attribute->key);
+    }
     return store_run(store,
                      "INSERT INTO attributes (target, key, value) VALUES (?, ?, ?)"
                      " ON CONFLICT DO UPDATE SET value = excluded.value",
@@ -131,17 +142,20 @@ static enum store_result change_attributes(struct store *store, int64_t target,
                                            size_t count)
 {
     if (mode == ATTRIBUTES_REPLACE &&
-        !store_run(store, "DELETE FROM attributes WHERE target = ?", "i", target))
+        !store_run(store, "DELETE FROM attributes WHERE target = ?", "i", target)) {
         return STORE_ERROR;
+    }
     for (size_t i = 0; i < count; i++) {
-        if (!set_attribute(store, target, mode, &list[i]))
+        if (!set_attribute(store, target, mode, &list[i])) {
             return STORE_ERROR;
+        }
     }
     int64_t total =
         count_rows(store, store_prepare(store, "SELECT count(*) FROM attributes WHERE target = ?",
                                         "i", target));
-    if (total > ATTRIBUTES_MAX)
+    if (total > ATTRIBUTES_MAX) {
         return STORE_FULL;
+    }
     return total >= 0 && copy_attributes(store, target) ? STORE_OK : STORE_ERROR;
 }
 
@@ -149,18 +163,21 @@ enum store_result store_set_attributes(struct store *store, int64_t target,
                                        enum attribute_mode mode, const struct attribute *list,
                                        size_t count)
 {
-    if (!store_begin(store))
+    if (!store_begin(store)) {
         return STORE_ERROR;
+    }
     enum store_result result = change_attributes(store, target, mode, list, count);
-    if (!store_commit(store, result == STORE_OK) && result == STORE_OK)
+    if (!store_commit(store, result == STORE_OK) && result == STORE_OK) {
         return STORE_ERROR;
+    }
     return result;
 }
 
 enum store_result store_set_version(struct store *store, int64_t target, const char *version)
 {
-    if (!store_begin(store))
+    if (!store_begin(store)) {
         return STORE_ERROR;
+    }
     bool ok =
         store_run(store, "UPDATE targets SET version = ? WHERE id = ?", "si", version, target) &&
         store_run(store,

@@ -18,8 +18,9 @@ static void base64url(const uint8_t bytes[TOKEN_RANDOM_SIZE], char *out)
     int count = 0;
     for (size_t i = 0; i < TOKEN_RANDOM_SIZE; i++) {
         bits = bits << 8 | bytes[i];
-        for (count += 8; count >= 6; count -= 6)
+        for (count += 8; count >= 6; count -= 6) {
             *out++ = alphabet[bits >> (count - 6) & 63];
+        }
     }
     *out++ = alphabet[bits << (6 - count) & 63];
     *out = '\0';
@@ -28,8 +29,9 @@ static void base64url(const uint8_t bytes[TOKEN_RANDOM_SIZE], char *out)
 bool token_make(const char *kind, char text[TOKEN_TEXT_SIZE])
 {
     uint8_t random[TOKEN_RANDOM_SIZE];
-    if (RAND_bytes(random, sizeof random) != 1)
+    if (RAND_bytes(random, sizeof random) != 1) {
         return false;
+    }
     snprintf(text, TOKEN_TEXT_SIZE, "%.4s_", kind);
     base64url(random, text + 5);
     OPENSSL_cleanse(random, sizeof random);

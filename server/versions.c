@@ -5,8 +5,9 @@
 bool version_text_equal(const char *a, const char *b)
 {
     struct ferry_version left, right;
-    if (!ferry_version_parse(a, &left) || !ferry_version_parse(b, &right))
+    if (!ferry_version_parse(a, &left) || !ferry_version_parse(b, &right)) {
         return strcmp(a, b) == 0;
+    }
     return ferry_version_compare(&left, &right) == 0;
 }
 

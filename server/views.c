@@ -27,13 +27,15 @@ static cJSON *release_alone(const struct release *release)
 cJSON *view_release(struct store *store, const struct release *release)
 {
     struct artifact *list = calloc(RELEASE_ARTIFACTS_MAX, sizeof *list);
-    if (list == NULL)
+    if (list == NULL) {
         return NULL;
+    }
     cJSON *json = release_alone(release);
     cJSON *artifacts = cJSON_AddArrayToObject(json, "artifacts");
     size_t count = store_release_artifacts(store, release->id, NULL, list, RELEASE_ARTIFACTS_MAX);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         cJSON_AddItemToArray(artifacts, view_artifact(&list[i]));
+    }
     free(list);
     return json;
 }
@@ -60,10 +62,11 @@ cJSON *view_target(struct store *store, const struct target *target)
     cJSON_AddStringToObject(json, "slot", target->slot);
     cJSON_AddStringToObject(json, "uid", target->uid);
     cJSON_AddNumberToObject(json, "seen", (double)target->seen);
-    if (store_last_action(store, target->id, &action) == STORE_OK)
+    if (store_last_action(store, target->id, &action) == STORE_OK) {
         cJSON_AddItemToObject(json, "action", view_action(&action));
-    else
+    } else {
         cJSON_AddNullToObject(json, "action");
+    }
     return json;
 }
 
@@ -72,16 +75,18 @@ static void tell(struct server *server, const char *name, cJSON *json)
 {
     char *text = json != NULL ? cJSON_PrintUnformatted(json) : NULL;
     cJSON_Delete(json);
-    if (text != NULL)
+    if (text != NULL) {
         events_publish(server->events, name, text);
+    }
     free(text);
 }
 
 void view_tell_target(struct server *server, const char *controller)
 {
     struct target target;
-    if (store_find_target(server->store, controller, &target) == STORE_OK)
+    if (store_find_target(server->store, controller, &target) == STORE_OK) {
         tell(server, "target", view_target(server->store, &target));
+    }
 }
 
 void view_tell_release(struct server *server, const struct release *release)
