@@ -1,0 +1,268 @@
+/*
+ * bench_update - how fast an update is: the real sender against the real bootloader (or
+ * application) on the virtual board, in virtual time. Prints rows of a table; tools/bench makes the
+ * files.
+ *
+ *   bench_update FACTORY.hex IMAGE.img
+ *
+ * The slot is filled with noise before, so every sector has to be erased. Flash times are the
+ * typical ones of the data sheet; execution is one halfword a clock: virtual time, not
+ * cycle-accurate.
+ */
+#include "ferry_sim.h"
+
+#include "engine.h"
+#include "ferry/sender.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BAUD = 921600, QUANTUM_NS = 50000, QUEUE_BYTES = 512, SLOT_B_SECTOR = 6 };
+static const double ns_per_s = 1e9;
+
+struct file {
+    uint8_t *bytes;
+    size_t size;
+};
+
+/* One run: the board, the peer, and what was seen. */
+struct run {
+    struct ferry_sim *sim;
+    struct ferry_sender sender;
+    struct file image;
+    uint64_t erase_started_ns, erase_ns;
+};
+
+static void die(const char *what)
+{
+    fprintf(stderr, "bench_update: %s\n", what);
+    exit(1);
+}
+
+static struct file read_file(const char *path)
+{
+    struct file file = {NULL, 0};
+    FILE *in = fopen(path, "rb");
+
+    if (in == NULL || fseek(in, 0, SEEK_END) != 0) {
+        die(path);
+    }
+    file.size = (size_t)ftell(in);
+    file.bytes = malloc(file.size + 1);
+    rewind(in);
+    if (file.bytes == NULL || fread(file.bytes, 1, file.size, in) != file.size) {
+        die(path);
+    }
+    fclose(in);
+    return file;
+}
+
+static uint32_t now_ms(const struct run *run)
+{
+    return (uint32_t)(ferry_sim_time_ns(run->sim) / 1000000);
+}
+
+static void on_uart(void *ctx, struct ferry_sim *sim, unsigned port, uint8_t byte)
+{
+    struct run *run = ctx;
+    (void)sim;
+    (void)port;
+    ferry_sender_input(&run->sender, &byte, 1, now_ms(run));
+}
+
+static void on_event(void *ctx, const struct ferry_sim_event *event)
+{
+    struct run *run = ctx;
+
+    if (event->kind == FERRY_SIM_EV_ERASE_START) {
+        run->erase_started_ns = event->time_ns;
+    } else if (event->kind == FERRY_SIM_EV_ERASE_END && event->a >= SLOT_B_SECTOR) {
+        run->erase_ns += event->time_ns - run->erase_started_ns;
+    }
+}
+
+/* Supplies image bytes and moves what the sender has to say onto the wire. */
+static void pump(struct run *run)
+{
+    struct ferry_sender_want want;
+    const uint8_t *bytes;
+    size_t size;
+
+    while (ferry_sender_wants(&run->sender, &want)) {
+        memcpy(want.buffer, run->image.bytes + want.offset, want.size);
+        ferry_sender_supply(&run->sender, want.size, now_ms(run));
+    }
+    while (ferry_sim_uart_queued(run->sim, 0) < QUEUE_BYTES &&
+           (bytes = ferry_sender_output(&run->sender, &size)) != NULL) {
+        ferry_sender_sent(&run->sender, ferry_sim_uart_send(run->sim, 0, bytes, size), now_ms(run));
+    }
+}
+
+/* Runs the request in hand to its end; returns the virtual time it took. */
+static uint64_t finish(struct run *run, const char *what)
+{
+    uint64_t started_ns = ferry_sim_time_ns(run->sim);
+    int status;
+
+    while ((status = ferry_sender_step(&run->sender, now_ms(run))) == FERRY_MORE) {
+        pump(run);
+        ferry_sim_run_for(run->sim, QUANTUM_NS);
+    }
+    if (status != FERRY_OK) {
+        fprintf(stderr, "bench_update: %s: %s\n", what, ferry_status_name(status));
+        exit(1);
+    }
+    return ferry_sim_time_ns(run->sim) - started_ns;
+}
+
+static uint64_t words_in_slot(const struct run *run)
+{
+    struct ferry_sim_counters counters;
+    uint64_t words = 0;
+
+    ferry_sim_counters(run->sim, &counters);
+    for (size_t sector = SLOT_B_SECTOR; sector < ferry_sim_sector_count(run->sim); sector++) {
+        words += counters.words_programmed[sector];
+    }
+    return words;
+}
+
+static bool runs_application(void *ctx, struct ferry_sim *sim)
+{
+    struct ferry_sim_cpu cpu;
+    (void)ctx;
+    ferry_sim_cpu(sim, &cpu);
+    return cpu.r[15] >= 0x08010000;
+}
+
+static void load(struct run *run, const struct file *factory)
+{
+    uint8_t noise[4096];
+
+    if (ferry_sim_create(&run->sim, "stm32f411_blackpill", NULL) != FERRY_SIM_OK ||
+        ferry_sim_load_hex(run->sim, (const char *)factory->bytes, factory->size) != FERRY_SIM_OK) {
+        die("the board cannot be made");
+    }
+    memset(noise, 0x5A, sizeof(noise));
+    for (uint32_t at = 0x08040000; at < 0x08080000; at += sizeof(noise)) {
+        ferry_sim_load(run->sim, at, noise, sizeof(noise));
+    }
+    ferry_sim_on_uart(run->sim, 0, on_uart, run);
+    ferry_sim_on_event(run->sim, on_event, run);
+    ferry_sim_uart_baud(run->sim, 0, BAUD);
+    ferry_sender_init(&run->sender, 1);
+}
+
+static void print_start(struct run *run)
+{
+    ferry_sim_power_on(run->sim);
+    uint64_t started_ns = ferry_sim_time_ns(run->sim);
+    ferry_sim_run_while_not(run->sim, runs_application, NULL, 5000000000U);
+    printf("%-44s %8.3f s\n", "reset to the application's first instruction",
+           (double)(ferry_sim_time_ns(run->sim) - started_ns) / ns_per_s);
+    ferry_sim_power_off(run->sim);
+}
+
+struct figures {
+    double open_s, data_s, close_s, whole_s;
+    uint64_t wire_bytes;
+};
+
+static struct figures update(struct run *run)
+{
+    const struct file *image = &run->image;
+    struct ferry_image_header header;
+    struct figures figures;
+
+    if (ferry_image_parse_header(image->bytes, &header) != FERRY_OK) {
+        die("not an image");
+    }
+    uint32_t tlvs = header.header_size + header.payload_size;
+    struct ferry_open open = {.protocol = FERRY_PROTOCOL_VERSION,
+                              .total_size = (uint32_t)image->size,
+                              .tlv_size = (uint16_t)(image->size - tlvs),
+                              .header = image->bytes,
+                              .vectors = image->bytes + header.header_size,
+                              .tlvs = image->bytes + tlvs};
+    uint64_t started_ns = ferry_sim_time_ns(run->sim);
+    ferry_sender_open(&run->sender, &open, now_ms(run));
+    figures.open_s = (double)finish(run, "OPEN") / ns_per_s;
+
+    /* The wire's share: up to the last byte of DATA; the last ACK comes when flash is done. */
+    uint64_t data_ns = ferry_sim_time_ns(run->sim), last_ns = data_ns;
+    uint32_t before = run->sender.counts.wire_bytes;
+    ferry_sender_data(&run->sender, now_ms(run));
+    while (ferry_sender_step(&run->sender, now_ms(run)) == FERRY_MORE) {
+        pump(run);
+        ferry_sim_run_for(run->sim, QUANTUM_NS);
+        bool all = run->sender.sent == run->sender.total && ferry_sim_uart_queued(run->sim, 0) == 0;
+        if (all && last_ns == data_ns) {
+            last_ns = ferry_sim_time_ns(run->sim);
+            figures.wire_bytes = run->sender.counts.wire_bytes - before;
+        }
+    }
+    figures.data_s = (double)(last_ns - data_ns) / ns_per_s;
+    ferry_sender_close(&run->sender, now_ms(run));
+    figures.close_s = (double)finish(run, "CLOSE") / ns_per_s;
+    figures.whole_s = (double)(ferry_sim_time_ns(run->sim) - started_ns) / ns_per_s;
+    return figures;
+}
+
+static int print_update(const struct run *run, const struct figures *figures)
+{
+    double rate = BAUD / 10.0, size = (double)run->image.size;
+    double wire_s = (double)figures->wire_bytes / rate;
+    double erase_s = (double)run->erase_ns / ns_per_s;
+    double program_s = (double)words_in_slot(run) * 16e-6;
+    double verify_s = figures->open_s + figures->close_s;
+    double flash_s = erase_s + program_s + verify_s;
+    double longest_s = wire_s > flash_s ? wire_s : flash_s;
+    double busy = 100.0 * wire_s / figures->data_s, payload = 100.0 * size / rate / figures->data_s;
+
+    printf("%-44s %8.0f bytes\n", "image", size);
+    printf("%-44s %8.3f s\n", "wire: DATA at 921,600 baud", wire_s);
+    printf("%-44s %8.3f s\n", "flash: erase", erase_s);
+    printf("%-44s %8.3f s\n", "flash: program", program_s);
+    printf("%-44s %8.3f s\n", "verify: OPEN (signature), CLOSE (hash)", verify_s);
+    printf("%-44s %8.1f %%   (limit 97)\n", "first to last DATA byte: wire busy", busy);
+    printf("%-44s %8.1f %%   (limit 97)\n", "first to last DATA byte: image bytes", payload);
+    printf("%-44s %8.3f s\n", "whole update: OPEN to CLOSED", figures->whole_s);
+    printf("%-44s %8.3f     (limit 1.1)\n", "  / max(wire, erase + program + verify)",
+           figures->whole_s / longest_s);
+    return payload >= 97.0 && figures->whole_s <= 1.1 * longest_s ? 0 : 1;
+}
+
+static void print_gateway(void)
+{
+    printf("%-44s %8zu bytes (limit 8192)\n", "gateway: engine and sender state",
+           sizeof(struct gateway_engine) + sizeof(struct ferry_sender));
+}
+
+int main(int argc, char **argv)
+{
+    static struct run run;
+
+    if (argc != 3) {
+        fprintf(stderr, "usage: bench_update FACTORY.hex IMAGE.img\n");
+        return 2;
+    }
+    struct file factory = read_file(argv[1]);
+    run.image = read_file(argv[2]);
+    load(&run, &factory);
+    print_start(&run);
+
+    ferry_sim_power_on(run.sim);
+    ferry_sender_query(&run.sender, 20, 5000, now_ms(&run));
+    finish(&run, "QUERY");
+    if (run.sender.result.info.running != FERRY_SLOT_NONE) {
+        die("the application answered, not the bootloader");
+    }
+    struct figures figures = update(&run);
+    int verdict = print_update(&run, &figures);
+    print_gateway();
+    ferry_sim_destroy(run.sim);
+    free(factory.bytes);
+    free(run.image.bytes);
+    return verdict;
+}

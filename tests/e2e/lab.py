@@ -1,0 +1,274 @@
+"""A whole Ferry installation on this machine: virtual board, update server, gateway.
+
+Used by tools/demo, for people, and by the end-to-end tests. Everything here is the shipped program;
+verdicts come from the board's events, counters and flash, from INFO and from the server's API,
+never from log text.
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("FERRY_BUILD_DIR", TOP / "build"))
+BIN = pathlib.Path(os.environ.get("FERRY_BIN_DIR", BUILD / "host" / "bin"))
+BOARD = "stm32f411_blackpill"
+
+
+class LabError(Exception):
+    """Something that the lab needs did not happen."""
+
+
+def run(*command, check=True, **options):
+    """Runs a program of ours; returns the finished process with its output as text."""
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, **options)
+    if check and done.returncode != 0:
+        raise LabError(f"{' '.join(map(str, command))}\nexit {done.returncode}\n{done.stdout}{done.stderr}")
+    return done
+
+
+def ferry(*arguments, **options):
+    return run(BIN / "ferry", *arguments, **options)
+
+
+def wait_for(what, condition, timeout_s, pause_s=0.05):
+    """Polls `condition` until it gives something true; returns that."""
+    end = time.monotonic() + timeout_s
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise LabError(f"waited {timeout_s} s in vain: {what}")
+        time.sleep(pause_s)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Program:
+    """A program of ours in the background, its output in a file."""
+
+    def __init__(self, name, command, folder):
+        self.name = name
+        self.log = folder / f"{name}.log"
+        with open(self.log, "ab") as out:
+            self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL,
+                                            stdout=out, stderr=out)
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def stop(self):
+        if self.alive():
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        return self.process.returncode
+
+
+class Keys:
+    """Throw-away keys and images signed with them."""
+
+    def __init__(self, folder, board=BOARD):
+        self.folder = folder
+        self.board = board
+        self.private = folder / "release.pem"
+        self.public = folder / "release.pub.pem"
+        ferry("keygen", "-o", self.private)
+
+    def sign(self, binary, slot, version, name=None, key=None, counter="auto"):
+        image = self.folder / f"{name or pathlib.Path(binary).stem}-{version}-{slot}.img"
+        ferry("sign", "--key", key or self.private, "--board", self.board, "--slot", slot,
+              "--version", version, "--security-counter", counter, binary, "-o", image)
+        return image
+
+    def sign_app(self, variant, version, key=None):
+        """Both images of a demo application: variant "" or "_silent", "_large", ..."""
+        folder = BUILD / self.board
+        return [self.sign(folder / f"demo_app{variant}_{slot}.bin", slot, version, key=key)
+                for slot in "ab"]
+
+    def provision(self, image):
+        factory = self.folder / "factory.hex"
+        ferry("provision", "--board", self.board, "--pubkey", self.public, "--image", image, "--dev",
+              "--bootloader", BUILD / self.board / "bootloader.bin", "-o", factory)
+        return factory
+
+
+class Board:
+    """The virtual board: ferry-sim, its control socket and its events."""
+
+    def __init__(self, folder, factory, board=BOARD, speed=1, options=()):
+        self.folder = folder
+        self.port = folder / "uart"
+        self.socket_path = folder / "control"
+        self.events_path = folder / "events.jsonl"
+        self.sim = Program("ferry-sim", [
+            BIN / "ferry-sim", "--board", board, "--flash", factory, "--uart", f"pty:{self.port}",
+            "--control", self.socket_path, "--events", self.events_path, "--speed", speed,
+            "--quiet", *options], folder)
+        wait_for("the virtual board starts", lambda: self.port.exists() and self.socket_path.exists()
+                 or not self.sim.alive(), 10)
+        if not self.sim.alive():
+            raise LabError(self.sim.log.read_text())
+        self.lock = threading.Lock()
+        self.control = socket.socket(socket.AF_UNIX)
+        self.control.connect(str(self.socket_path))
+        self.reader = self.control.makefile("r")
+
+    def command(self, name, **arguments):
+        with self.lock:
+            self.control.sendall((json.dumps({"cmd": name, **arguments}) + "\n").encode())
+            answer = json.loads(self.reader.readline())
+        if not answer.get("ok"):
+            raise LabError(f"{name}: {answer.get('error')}")
+        return answer
+
+    def events(self, kind=None, after=0):
+        """Events from number `after` on, as dictionaries."""
+        lines = self.events_path.read_text().splitlines()[after:]
+        found = []
+        for line in lines:
+            try:
+                event = json.loads(line)
+            except json.JSONDecodeError:
+                break  # the last line is still being written
+            if kind in (None, event["event"]):
+                found.append(event)
+        return found
+
+    def event_count(self):
+        return len(self.events_path.read_text().splitlines())
+
+    def erases(self, first, last):
+        """Erases of sectors first..last since the board was made."""
+        return sum(self.command("counters")["erases"][first:last + 1])
+
+    def uart_bytes_in(self):
+        return self.command("counters")["uart_to_node"][0]
+
+    def flash_hash(self, address, size):
+        return self.command("flash_hash", address=address, size=size)["sha256"]
+
+    def info(self, wait_s=10):
+        """The node's own word, by `ferry status`."""
+        def ask():
+            done = ferry("status", "--port", self.port, "--json", check=False)
+            return json.loads(done.stdout) if done.returncode == 0 else None
+        return wait_for("the node answers", ask, wait_s, 0.2)
+
+    def stop(self):
+        self.control.close()
+        return self.sim.stop()
+
+
+class Server:
+    """The update server with its own data folder."""
+
+    def __init__(self, folder, public_key):
+        self.folder = folder / "server"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        done = run(BIN / "ferry-server", "init", "--data", self.folder, "--bootstrap-key", public_key)
+        tokens = dict(line.split(":", 1) for line in done.stdout.splitlines() if ":" in line)
+        self.publish_token = tokens["publish token"].strip()
+        self.device_token = tokens["device token"].strip()
+        config = self.folder / "server.conf"
+        text = config.read_text()
+        config.write_text(text + f"\nlisten_port = {self.port}\npoll_interval = 00:00:01\n")
+        self.program = Program("ferry-server", [BIN / "ferry-server", "--config", config], folder)
+        wait_for("the server answers", self.healthy, 10)
+
+    def healthy(self):
+        try:
+            return urllib.request.urlopen(self.url + "/healthz", timeout=2).status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def publish(self, images):
+        ferry("publish", "--server", self.url, *images,
+              env={**os.environ, "FERRY_TOKEN": self.publish_token})
+
+    def api(self, path):
+        request = urllib.request.Request(self.url + path,
+                                         headers={"Authorization": f"Bearer {self.publish_token}"})
+        return json.loads(urllib.request.urlopen(request, timeout=5).read())
+
+    def target(self, name):
+        for target in self.api("/api/v1/targets")["targets"]:
+            if target["id"] == name:
+                return target
+        return None
+
+    def stop(self):
+        return self.program.stop()
+
+
+class Gateway:
+    """The Linux gateway with one node on the board's serial port."""
+
+    def __init__(self, folder, server, port, node="node-1"):
+        config = folder / "gateway.conf"
+        config.write_text(f"""[node {node}]
+port = {port}
+source = ddi
+url = {server.url}
+controller_id = {node}
+token = {server.device_token}
+poll_s = 1
+""")
+        config.chmod(0o600)
+        self.program = Program("ferry-gateway", [BIN / "ferry-gateway", "--config", config], folder)
+
+    def stop(self):
+        return self.program.stop()
+
+
+class Lab:
+    """Everything together, in a folder of its own."""
+
+    def __init__(self, folder=None, variant="", speed=1, board=BOARD):
+        self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="ferry-lab-"))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.keep = folder is not None
+        self.keys = Keys(self.folder, board)
+        self.first = self.keys.sign_app(variant, "1.0.0")
+        self.board = Board(self.folder, self.keys.provision(self.first[0]), board, speed)
+        self.server = Server(self.folder, self.keys.public)
+        self.gateway = None
+
+    def start_gateway(self):
+        self.gateway = Gateway(self.folder, self.server, self.board.port)
+
+    def stop_gateway(self):
+        if self.gateway:
+            self.gateway.stop()
+            self.gateway = None
+
+    def close(self):
+        self.stop_gateway()
+        self.server.stop()
+        self.board.stop()
+        if not self.keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
