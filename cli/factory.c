@@ -81,13 +81,16 @@ static bool check_image(struct factory *factory, struct ferry_image *image)
     if (status == FERRY_OK && image->total_size != factory->image.size) {
         status = FERRY_IMAGE_SIZE;
     }
-    if (status == FERRY_OK && image->slot != FERRY_SLOT_A) {
-        status = FERRY_IMAGE_SLOT; /* the factory application runs from slot A */
-    }
     if (status != FERRY_OK) {
         cli_fail_status("image", status);
+        return false;
     }
-    return status == FERRY_OK;
+    if (image->slot != FERRY_SLOT_A) {
+        cli_fail("the first application runs from slot a; this image is for slot %c",
+                 'a' + image->slot);
+        return false;
+    }
+    return true;
 }
 
 /*
