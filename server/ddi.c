@@ -60,12 +60,9 @@ enum MHD_Result ddi_poll(struct request *request)
     if (result == STORE_ERROR) {
         return http_reply_problem(request, PROBLEM_INTERNAL);
     }
-    store_touch_target(server->store, &request->target);
     if (result == STORE_CREATED) {
         LOG_EVENT(LEVEL_INFO, "release_offered", LOG_S("target", request->target.controller),
                   LOG_S("version", open.release.version), LOG_N("action", open.id));
-    }
-    if (result == STORE_CREATED || request->target.seen == 0) {
         view_tell_target(server, request->target.controller);
     }
     cJSON *json = cJSON_CreateObject();

@@ -2,9 +2,9 @@
 #include "handlers.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "log.h"
+#include "views.h"
 
 static bool token_is(const struct request *request, const char *scheme, const char *kind)
 {
@@ -51,7 +51,22 @@ static enum problem enrol(struct request *request, const char *controller)
         return PROBLEM_INTERNAL;
     }
     LOG_EVENT(LEVEL_INFO, "target_enrolled", LOG_S("target", controller));
+    view_tell_target(request->server, controller);
     return PROBLEM_NONE;
+}
+
+/* The same answer whether the target exists or not. */
+static enum problem check_device(struct request *request, const char *controller)
+{
+    struct store *store = request->server->store;
+    bool known = store_find_target(store, controller, &request->target) == STORE_OK;
+    if (known && token_is_targets(request)) {
+        return PROBLEM_NONE;
+    }
+    if (!token_enrols(request)) {
+        return PROBLEM_NO_TOKEN;
+    }
+    return known ? PROBLEM_NONE : enrol(request, controller);
 }
 
 enum problem guard_device(struct request *request)
@@ -64,15 +79,11 @@ enum problem guard_device(struct request *request)
     if (!http_is_name(controller)) {
         return PROBLEM_BAD_NAME;
     }
-    bool known =
-        store_find_target(request->server->store, controller, &request->target) == STORE_OK;
-    if (known && token_is_targets(request)) {
-        return PROBLEM_NONE;
+    enum problem problem = check_device(request, controller);
+    if (problem == PROBLEM_NONE) {
+        store_touch_target(request->server->store, &request->target);
     }
-    if (!token_enrols(request)) { /* the same answer whether the target exists or not */
-        return PROBLEM_NO_TOKEN;
-    }
-    return known ? PROBLEM_NONE : enrol(request, controller);
+    return problem;
 }
 
 enum problem guard_legacy(struct request *request)

@@ -57,7 +57,7 @@ CREATE TABLE targets (
     uid           TEXT NOT NULL DEFAULT '',     -- unique id of the chip
     config_wanted INTEGER NOT NULL DEFAULT 1,   -- 1: the next poll asks for configData
     created       INTEGER NOT NULL,
-    seen          INTEGER NOT NULL DEFAULT 0    -- last poll; 0: never
+    seen          INTEGER NOT NULL DEFAULT 0    -- last heard of; 0: never
 ) STRICT;
 
 -- configData as the target sent it. The keys board, version, slot and uid are also in targets.

@@ -122,7 +122,7 @@ enum store_result store_find_target(struct store *store, const char *controller,
 /* By controllerId ascending, those after `after` ("": from the first). Returns how many. */
 size_t store_list_targets(struct store *store, const char *after, struct target *list, size_t max);
 
-/* Notes a poll; written at most once in 30 s for a target, so that polls cost no disk. */
+/* Notes that a target was heard; written at most once in 30 s, so that polls cost no disk. */
 void store_touch_target(struct store *store, const struct target *target);
 
 enum attribute_mode { ATTRIBUTES_MERGE, ATTRIBUTES_REPLACE, ATTRIBUTES_REMOVE };

@@ -1,0 +1,102 @@
+// The status page: opens the event stream, shows the lists once, then what changes.
+import { Refused, events, get, hasToken, setToken } from "./api.js";
+import { releaseRow, targetRow } from "./view.js";
+
+const by = (id) => document.getElementById(id);
+const targetRows = new Map(); // controllerId -> row
+let nextTargets = null;       // where the next page of targets begins
+let following = null;         // AbortController of the event stream
+
+function showConnection(state, text) {
+  by("connection").dataset.state = state;
+  by("connection").textContent = text;
+}
+
+function showTarget(target) {
+  const row = targetRow(target);
+  const old = targetRows.get(target.id);
+  if (old) old.replaceWith(row);
+  else by("targets").tBodies[0].append(row);
+  targetRows.set(target.id, row);
+  by("targets").hidden = false;
+  by("no-targets").hidden = true;
+  by("target-count").textContent = `${targetRows.size}${nextTargets ? "+" : ""}`;
+}
+
+async function loadTargets() {
+  const after = nextTargets ? `?after=${encodeURIComponent(nextTargets)}` : "";
+  const page = await get(`/api/v1/targets${after}`);
+  nextTargets = page.next ?? null;
+  page.targets.forEach(showTarget);
+  by("more").hidden = !nextTargets;
+}
+
+async function loadReleases() {
+  const { releases } = await get("/api/v1/releases");
+  by("releases").tBodies[0].replaceChildren(...releases.map(releaseRow));
+  by("releases").hidden = releases.length === 0;
+  by("no-releases").hidden = releases.length !== 0;
+}
+
+async function loadAll() {
+  nextTargets = null;
+  targetRows.clear();
+  by("targets").tBodies[0].replaceChildren();
+  await Promise.all([loadTargets(), loadReleases()]);
+}
+
+async function handle(event) {
+  if (event.name === "target") showTarget(event.data);
+  else if (event.name === "release") await loadReleases();
+  else await loadAll(); // "open", or "lost": events were dropped because this page was too slow
+}
+
+function showLive() {
+  by("login").hidden = true;
+  by("content").hidden = by("leave").hidden = false;
+  showConnection("live", "live");
+}
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// Lists and stream, again and again until the token is refused or forgotten.
+async function follow() {
+  following = new AbortController();
+  const { signal } = following;
+  while (!signal.aborted) {
+    try {
+      for await (const event of events(signal)) {
+        await handle(event);
+        showLive();
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof Refused) return leave(error.message);
+    }
+    showConnection("lost", "connection lost, trying again");
+    await pause(2000);
+  }
+}
+
+function leave(reason = "") {
+  following?.abort();
+  setToken("");
+  by("content").hidden = by("leave").hidden = true;
+  by("login").hidden = false;
+  by("refused").textContent = reason;
+  by("token").value = "";
+  by("token").focus();
+  showConnection("off", "not connected");
+}
+
+by("login").addEventListener("submit", (event) => {
+  event.preventDefault();
+  setToken(by("token").value.trim());
+  by("refused").textContent = "";
+  follow();
+});
+by("leave").addEventListener("click", () => leave());
+by("more").addEventListener("click", () => loadTargets().catch(() => {}));
+
+if (hasToken()) follow();
+else leave();
