@@ -54,7 +54,9 @@ static uint32_t protected_size(const struct ferry_board *board)
 static void put_header(const struct image_build *build, uint32_t payload_size,
                        struct file_bytes *image)
 {
-    uint8_t header[FERRY_IMAGE_PADDED_SIZE] = {0};
+    uint8_t header[FERRY_IMAGE_PADDED_SIZE];
+    memset(header, 0xFF, sizeof header); /* as imgtool pads, and nothing to program in flash */
+    memset(header, 0, FERRY_IMAGE_HEADER_SIZE);
     ferry_put_u32(header, FERRY_IMAGE_MAGIC_WORD);
     ferry_put_u32(header + 4, build->board->slots[build->slot].start);
     ferry_put_u16(header + 8, FERRY_IMAGE_PADDED_SIZE);
