@@ -42,6 +42,7 @@ static enum gateway_answer files_check(void *ctx, const struct ferry_info *info,
     (void)info;
     offer->count = files->count;
     offer->again = true; /* somebody asked for it */
+    offer->force = true;
     return GATEWAY_OK;
 }
 

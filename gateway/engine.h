@@ -28,8 +28,10 @@ enum gateway_answer {
 
 /* Something to install: one image of several, each for another slot. */
 struct gateway_offer {
-    uint8_t count; /* images, > 0 */
-    bool again;    /* install also what the node gave up before, or runs already */
+    uint8_t count;    /* images, > 0 */
+    bool again;       /* install also what the node gave up before */
+    bool force;       /* install also what runs already */
+    uint32_t poll_ms; /* pause until the next check; 0: as in the options. Also with NOTHING */
 };
 
 struct gateway_source {
@@ -143,7 +145,7 @@ struct gateway_engine {
     bool source_waits;
     uint32_t random; /* xorshift state for jitter, never 0 */
     uint32_t rest_since_ms, rest_ms;
-    uint32_t watch_since_ms, reset_ms;
+    uint32_t watch_since_ms, reset_ms, watch_pause_ms;
     uint32_t catch_since_ms;
     uint32_t done, best_done; /* acknowledged: now, and at most so far */
     uint32_t total;
@@ -169,6 +171,12 @@ void gateway_engine_init(struct gateway_engine *engine, const struct gateway_sou
                          const struct gateway_sink *sink,
                          const struct gateway_reporter *const *reporters, uint8_t reporter_count,
                          const struct gateway_options *options, uint32_t seed);
+
+/*
+ * The slot that an image has to be for, by what the node says: that of the candidate under way,
+ * else the one that does not run.
+ */
+uint8_t gateway_wanted_slot(const struct ferry_info *info);
 
 /* Starts a round at once, however long the pause was meant to be. */
 void gateway_engine_wake(struct gateway_engine *engine);

@@ -1,0 +1,52 @@
+/*
+ * engine_internal.h - what engine.c (rounds, transfer, trial) and engine_image.c (which image)
+ * share.
+ */
+#ifndef GATEWAY_ENGINE_INTERNAL_H
+#define GATEWAY_ENGINE_INTERNAL_H
+
+#include "engine.h"
+
+enum stage {
+    STAGE_REST,
+    STAGE_QUERY,
+    STAGE_CHECK,
+    STAGE_HEADER,
+    STAGE_VECTORS,
+    STAGE_TLVS,
+    STAGE_TO_BOOTLOADER,
+    STAGE_CATCH,
+    STAGE_OPEN,
+    STAGE_DATA,
+    STAGE_CLOSE,
+    STAGE_RESET,
+    STAGE_WATCH_REST,
+    STAGE_WATCH,
+    STAGE_ABORT
+};
+
+void engine_go_to(struct gateway_engine *engine, enum stage stage);
+void engine_tell(const struct gateway_engine *engine, enum gateway_event event);
+
+/* The ends of a round. */
+void engine_end_round(struct gateway_engine *engine, enum gateway_result result, uint32_t now_ms);
+void engine_fail(struct gateway_engine *engine, int status, const char *text, uint32_t now_ms);
+/* Fails because of the image: a source without memory must not offer it to us for ever. */
+void engine_give_up_image(struct gateway_engine *engine, int status, uint32_t now_ms);
+void engine_source_failed(struct gateway_engine *engine, enum gateway_answer answer,
+                          uint32_t now_ms);
+
+/* True when the node's journal names the chosen image as its candidate, or as its last one. */
+bool engine_is_candidate(const struct gateway_engine *engine);
+
+/* What may follow when an image was chosen. */
+void engine_start_reset(struct gateway_engine *engine, enum stage stage, uint32_t now_ms);
+void engine_start_watch(struct gateway_engine *engine, uint32_t now_ms);
+void engine_start_open(struct gateway_engine *engine, uint32_t now_ms);
+
+/* Steps of engine_image.c. */
+void engine_step_header(struct gateway_engine *engine, uint32_t now_ms);
+void engine_step_vectors(struct gateway_engine *engine, uint32_t now_ms);
+void engine_step_tlvs(struct gateway_engine *engine, uint32_t now_ms);
+
+#endif
