@@ -4,6 +4,7 @@ Used by tools/demo, for people, and by the end-to-end tests. Everything here is 
 verdicts come from the board's events, counters and flash, from INFO and from the server's API,
 never from log text.
 """
+import hashlib
 import json
 import os
 import pathlib
@@ -21,6 +22,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("FERRY_BUILD_DIR", TOP / "build"))
 BIN = pathlib.Path(os.environ.get("FERRY_BIN_DIR", BUILD / "host" / "bin"))
 BOARD = "stm32f411_blackpill"
+SLOTS = {"a": (0x08010000, 0x30000), "b": (0x08040000, 0x40000)}  # start, size
 
 
 class LabError(Exception):
@@ -169,7 +171,10 @@ class Board:
         """The node's own word, by `ferry status`."""
         def ask():
             done = ferry("status", "--port", self.port, "--json", check=False)
-            return json.loads(done.stdout) if done.returncode == 0 else None
+            if done.returncode != 0:
+                return None
+            info = json.loads(done.stdout)
+            return {**info, "running": info["running"].lower(), "confirmed": info["confirmed"].lower()}
         return wait_for("the node answers", ask, wait_s, 0.2)
 
     def stop(self):
@@ -191,8 +196,17 @@ class Server:
         config = self.folder / "server.conf"
         text = config.read_text()
         config.write_text(text + f"\nlisten_port = {self.port}\npoll_interval = 00:00:01\n")
-        self.program = Program("ferry-server", [BIN / "ferry-server", "--config", config], folder)
+        self.command = [BIN / "ferry-server", "--config", config]
+        self.logs = folder
+        self.start()
+
+    def start(self):
+        self.program = Program("ferry-server", self.command, self.logs)
         wait_for("the server answers", self.healthy, 10)
+
+    def restart(self):
+        self.stop()
+        self.start()
 
     def healthy(self):
         try:
@@ -237,6 +251,25 @@ poll_s = 1
 
     def stop(self):
         return self.program.stop()
+
+
+def slot_hash(board, slot, image=None):
+    """Hash of a whole slot; with an image: does the slot hold it, byte for byte?"""
+    start, size = SLOTS[slot]
+    if image is None:
+        return board.flash_hash(start, size)
+    data = pathlib.Path(image).read_bytes()
+    return board.flash_hash(start, len(data)) == hashlib.sha256(data).hexdigest()
+
+
+def version_in(info, slot):
+    return info["slots"]["ab".index(slot)]["version"] or ""
+
+
+def is_confirmed(info, slot, version):
+    """Does the node say that this version runs in this slot, confirmed?"""
+    return (info["running"] == slot and info["confirmed"] == slot and
+            info["update"]["phase"] == "none" and version_in(info, slot).startswith(version))
 
 
 class Lab:

@@ -893,3 +893,39 @@ def test_tls(tmp_path, images, certificate):
                 old.wrap_socket(raw)
     finally:
         assert server.stop() == 0
+
+
+@pytest.mark.skipif(not shutil.which("swupdate"), reason="swupdate is not installed")
+def test_swupdate_polls_identifies_and_reports(tmp_path, images, certificate):
+    """A client that others wrote. It installs .swu files only, so it reports our images as failed:
+    that closes the action, and the release is not offered again."""
+    cert, _ = certificate  # swupdate wants one for its own images; it is never used
+    server = Server(tmp_path, [images.public], poll_interval="00:00:01")
+    settings = tmp_path / "swupdate.cfg"
+    settings.write_text('identify : ( { name = "board"; value = "%s"; },\n'
+                        '  { name = "version"; value = "0.9.0"; } );\n' % BOARD)
+    try:
+        server.publish([images.make("1.0.0", slot) for slot in "ab"], "1.0.0")
+        client = subprocess.Popen(
+            ["swupdate", "-f", settings, "-k", cert, "-u",
+             f"-t default -u http://127.0.0.1:{server.port} -i swu -k {server.enrol_token} -p 1"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**os.environ, "TMPDIR": str(tmp_path)})
+        try:
+            for _ in range(150):
+                time.sleep(0.1)
+                targets = server.api("GET", "/api/v1/targets").json["targets"]
+                if targets and (targets[0]["action"] or {}).get("state") == "failure":
+                    break
+            polls = sum(line.get("path", "").endswith("/swu") for line in server.log)
+            time.sleep(2.5)
+        finally:
+            client.terminate()
+            client.wait(timeout=10)
+        assert [t["id"] for t in targets] == ["swu"]
+        assert targets[0]["board"] == BOARD and targets[0]["version"] == "0.9.0"
+        assert ".swu" in targets[0]["action"]["message"]
+        assert sum(line.get("path", "").endswith("/swu") for line in server.log) > polls
+        assert sum(line["event"] == "release_offered" for line in server.log) == 1
+    finally:
+        assert server.stop() == 0

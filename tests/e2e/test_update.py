@@ -1,0 +1,242 @@
+"""Updates of a node on the virtual board, end to end, with the real programs: what goes wrong in the
+field and what has to come of it. The main story is tools/demo; test_demo.py runs that."""
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from lab import (BIN, SLOTS, Board, Keys, Lab, LabError, ferry, is_confirmed, slot_hash, version_in,
+                 wait_for)
+
+
+@pytest.fixture
+def node(tmp_path):
+    """A provisioned board without server and gateway, running 1.0.0 from slot a."""
+    keys = Keys(tmp_path)
+    first = keys.sign_app("", "1.0.0")
+    board = Board(tmp_path, keys.provision(first[0]), speed=4)
+    board.info()
+    yield board, keys
+    board.stop()
+
+
+def send(board, *images, options=(), check=False):
+    return ferry("send", "--port", board.port, *options, *images, check=check)
+
+
+def start_send(board, *images):
+    return subprocess.Popen([str(c) for c in (BIN / "ferry", "send", "--port", board.port, *images)],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_bytes(board, count):
+    start = board.uart_bytes_in()
+    wait_for(f"{count} bytes on the wire", lambda: board.uart_bytes_in() - start > count, 60, 0.02)
+
+
+def test_send_installs_and_confirms(node):
+    board, keys = node
+    images = keys.sign_app("", "1.1.0")
+    done = send(board, *images, check=True)
+    assert done.returncode == 0
+    assert is_confirmed(board.info(), "b", "1.1.0")
+    assert slot_hash(board, "b", images[1])
+    # and back to the other slot: the free one is chosen by asking the node
+    send(board, *keys.sign_app("", "1.2.0"), check=True)
+    assert is_confirmed(board.info(), "a", "1.2.0")
+
+
+@pytest.mark.parametrize("options", [(), ("--bootloader",)])
+def test_each_sector_is_erased_once(node, options):
+    board, keys = node
+    send(board, *keys.sign_app("_large", "1.1.0"), options=options, check=True)
+    assert board.command("counters")["erases"][6:8] == [1, 1]
+    assert board.command("counters")["erases"][4:6] == [0, 0]
+
+
+@pytest.mark.parametrize("variant", ["_hang", "_fault"])
+def test_broken_application_is_reverted(node, variant):
+    board, keys = node
+    board.command("speed", x=16)
+    before = slot_hash(board, "a")
+    done = send(board, *keys.sign_app(variant, "1.1.0"))
+    board.command("speed", x=4)
+    assert done.returncode == 1
+    info = board.info()
+    assert is_confirmed(info, "a", "1.0.0")
+    assert info["update"]["outcome"] == "TRIAL_EXHAUSTED"
+    assert slot_hash(board, "a") == before
+
+
+def test_refused_at_open_erases_nothing(node, tmp_path):
+    board, keys = node
+    app_a, app_b = (keys.folder / f"demo_app-1.0.0-{s}.img" for s in "ab")
+    wrong = tmp_path / "wrong.pem"
+    ferry("keygen", "-o", wrong)
+    cut = tmp_path / "cut.img"
+    cut.write_bytes(app_b.read_bytes()[:-40])
+    text = tmp_path / "text.img"
+    text.write_text("not an image at all\n" * 100)
+    old = keys.sign_app("", "0.9.0")[1]
+    flipped = tmp_path / "flipped.img"
+    data = bytearray(keys.sign_app("", "1.3.0")[1].read_bytes())
+    data[-20] ^= 1  # in the signature
+    flipped.write_bytes(data)
+    cases = [(keys.sign_app("", "9.0.0", key=wrong)[1], "IMAGE_KEY"), (cut, "IMAGE_"),
+             (text, "IMAGE_MAGIC"), (old, "IMAGE_COUNTER"), (app_a, "SLOT"), (flipped, "IMAGE_SIGNATURE")]
+    before = sum(board.command("counters")["erases"])
+    for image, name in cases:
+        done = send(board, image)
+        assert done.returncode == 1, (image, done.stdout)
+        assert name in done.stderr, (name, done.stderr)
+    assert sum(board.command("counters")["erases"]) == before
+    assert is_confirmed(board.info(), "a", "1.0.0")
+
+
+def test_pulled_cable_resumes(node):
+    board, keys = node
+    images = keys.sign_app("_large", "1.1.0")
+    sender = start_send(board, *images)
+    wait_bytes(board, 60000)
+    board.command("unplug")
+    time.sleep(2)
+    board.command("plug")
+    out, _ = sender.communicate(timeout=120)
+    assert sender.returncode == 0, out
+    assert is_confirmed(board.info(), "b", "1.1.0")
+    assert board.command("counters")["erases"][6:8] == [1, 1]
+
+
+def test_interrupt_aborts_and_a_later_send_resumes(node):
+    board, keys = node
+    images = keys.sign_app("_large", "1.1.0")
+    sender = start_send(board, *images)
+    wait_bytes(board, 100000)
+    sender.send_signal(signal.SIGINT)
+    sender.communicate(timeout=30)
+    assert sender.returncode == 130
+    info = board.info()
+    assert info["update"]["phase"] == "filling" and not info["update"]["open"]
+    kept = info["update"]["durable"]
+    assert kept > 0
+    start = board.uart_bytes_in()
+    send(board, *images, check=True)
+    assert is_confirmed(board.info(), "b", "1.1.0")
+    rest = images[1].stat().st_size - kept
+    assert board.uart_bytes_in() - start <= rest + 8192  # polls until confirmed included
+
+
+def test_power_cuts_at_many_moments(node):
+    board, keys = node
+    images = keys.sign_app("_large", "1.1.0")
+    sender = start_send(board, *images)
+    for count in (3000, 50000, 60000, 30000):
+        wait_bytes(board, count)
+        board.command("power_cut")
+        time.sleep(0.3)
+        board.command("power_on")
+    out, _ = sender.communicate(timeout=180)
+    assert sender.returncode == 0, out
+    assert is_confirmed(board.info(), "b", "1.1.0")
+    assert slot_hash(board, "b", images[1])
+
+
+def test_revert_by_command(node):
+    board, keys = node
+    send(board, *keys.sign_app("_silent", "1.1.0"), options=("--wait-confirm", "0"), check=True)
+    wait_for("the trial runs", lambda: board.info()["update"]["phase"] == "trial", 20)
+    busy = send(board, *keys.sign_app("", "1.2.0"))
+    assert busy.returncode == 1 and "BUSY_TRIAL" in busy.stderr
+    ferry("revert", "--port", board.port)
+    ferry("reset", "--port", board.port)
+    info = wait_for("the old one runs", lambda: (i := board.info())["running"] == "a" and i, 20)
+    assert info["update"]["outcome"] == "REVERTED"
+
+
+def test_confirm_by_command(node):
+    board, keys = node
+    send(board, *keys.sign_app("_silent", "1.1.0"), options=("--wait-confirm", "0"), check=True)
+    wait_for("the trial runs", lambda: board.info()["update"]["phase"] == "trial", 20)
+    ferry("confirm", "--port", board.port)
+    assert is_confirmed(board.info(), "b", "1.1.0")
+    ferry("reset", "--port", board.port)
+    time.sleep(0.5)
+    assert is_confirmed(board.info(), "b", "1.1.0")
+
+
+def test_log_tells_the_boots(node):
+    board, keys = node
+    ferry("reset", "--port", board.port)
+    time.sleep(0.5)
+    board.info()
+    out = ferry("log", "--port", board.port).stdout
+    assert "software" in out and "power" in out
+
+
+def test_port_is_locked(node):
+    board, keys = node
+    sender = start_send(board, *keys.sign_app("_large", "1.1.0"))
+    wait_bytes(board, 3000)
+    second = ferry("status", "--port", board.port, check=False)
+    assert second.returncode == 1
+    assert sender.wait(120) == 0
+
+
+def test_noise_on_the_wire(node):
+    board, keys = node
+    images = keys.sign_app("_large", "1.1.0")
+    board.command("uart_noise", one_in=20000)
+    done = send(board, *images)
+    board.command("uart_noise", one_in=0)
+    assert done.returncode == 0, done.stderr
+    assert slot_hash(board, "b", images[1])
+
+
+def test_corrupt_confirmed_image_falls_back(node):
+    board, keys = node
+    send(board, *keys.sign_app("", "1.1.0"), check=True)
+    # wear, modelled by the programmer's hand: a word of the confirmed image changes while power is off
+    board.command("power_off")
+    board.command("flash_load", address=SLOTS["b"][0] + 0x400, hex="00000000")
+    board.command("power_on")
+    info = wait_for("the other image runs", lambda: (i := board.info())["running"] == "a" and i, 20)
+    assert version_in(info, "a").startswith("1.0.0")
+
+
+def test_gateway_and_server_restarts(tmp_path):
+    with Lab(tmp_path / "lab", speed=2) as lab:
+        images = lab.keys.sign_app("_large", "2.0.0")
+        lab.start_gateway()
+        lab.server.publish(images)
+        wait_bytes(lab.board, 50000)
+        lab.stop_gateway()
+        lab.server.restart()
+        lab.start_gateway()
+        wait_for("success", lambda: (lab.server.target("node-1") or {}).get("action", {})
+                 .get("state") == "success", 120, 0.2)
+        lab.stop_gateway()
+        assert is_confirmed(lab.board.info(), "b", "2.0.0")
+        assert lab.board.command("counters")["erases"][6:8] == [1, 1]
+
+
+def test_gateway_killed_hard(tmp_path):
+    with Lab(tmp_path / "lab", speed=2) as lab:
+        lab.start_gateway()
+        lab.server.publish(lab.keys.sign_app("_large", "2.0.0"))
+        wait_bytes(lab.board, 80000)
+        os.kill(lab.gateway.program.process.pid, signal.SIGKILL)
+        lab.gateway.program.process.wait()
+        lab.start_gateway()
+        wait_for("success", lambda: (lab.server.target("node-1") or {}).get("action", {})
+                 .get("state") == "success", 120, 0.2)
+
+
+def test_server_refuses_a_foreign_signature(tmp_path):
+    with Lab(tmp_path / "lab") as lab:
+        wrong = tmp_path / "wrong.pem"
+        ferry("keygen", "-o", wrong)
+        with pytest.raises(LabError):
+            lab.server.publish(lab.keys.sign_app("", "2.0.0", key=wrong))
+        assert lab.server.api("/api/v1/releases")["releases"] == []
