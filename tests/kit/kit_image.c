@@ -100,17 +100,24 @@ static uint8_t *put_info(uint8_t *out, uint16_t magic, size_t size)
     return out + 4;
 }
 
-/* DER signature over a SHA-256 digest. */
+/*
+ * DER signature over a SHA-256 digest. Signatures are 70 to 72 bytes, as chance has it; only one of
+ * 71 is taken, so that a file of given content always has the same size and every run of a power
+ * sweep the same number of flash operations.
+ */
 static size_t sign_digest(int key, const uint8_t hash[FERRY_HASH_SIZE], uint8_t *der, size_t max)
 {
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(private_key(key), NULL);
-    size_t size = max;
+    size_t size;
 
-    if (EVP_PKEY_sign_init(ctx) != 1 ||
-        EVP_PKEY_sign(ctx, der, &size, hash, FERRY_HASH_SIZE) != 1) {
-        abort();
-    }
-    EVP_PKEY_CTX_free(ctx);
+    do {
+        EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(private_key(key), NULL);
+        size = max;
+        if (EVP_PKEY_sign_init(ctx) != 1 ||
+            EVP_PKEY_sign(ctx, der, &size, hash, FERRY_HASH_SIZE) != 1) {
+            abort();
+        }
+        EVP_PKEY_CTX_free(ctx);
+    } while (size != 71);
     return size;
 }
 
