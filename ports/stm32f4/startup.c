@@ -18,10 +18,3 @@ _Noreturn void Reset_Handler(void)
     main();
     stm32f4_reset();
 }
-
-/* A fault or an interrupt that nobody expects: a node in the field is better off starting again,
- * and on a trial the lost attempt is counted. */
-void Default_Handler(void)
-{
-    stm32f4_reset();
-}

@@ -3,7 +3,6 @@
 #define STM32F4_STARTUP_H
 
 _Noreturn void Reset_Handler(void);
-void Default_Handler(void);
 void SysTick_Handler(void);
 int main(void);
 
