@@ -183,7 +183,7 @@ static int sign(const struct sign_options *given, struct image_build *build)
 {
     struct file_bytes input = {NULL, 0};
     struct file_bytes output = {NULL, 0};
-    struct ferry_image image;
+    struct ferry_image image = {0};
     int result = CLI_FAILED;
     if (!file_read(given->input, &input)) {
         return CLI_FAILED;

@@ -99,14 +99,11 @@ static bool publish(const char *from, const char *to, bool overwrite)
 
 bool file_write(const char *path, const void *bytes, size_t size, mode_t mode, bool overwrite)
 {
-    static const char suffix[] = ".XXXXXX";
-    char *temporary = malloc(strlen(path) + sizeof suffix);
-    if (temporary == NULL) {
+    char *temporary = NULL;
+    if (asprintf(&temporary, "%s.XXXXXX", path) < 0) {
         cli_fail("out of memory");
         return false;
     }
-    memcpy(temporary, path, strlen(path));
-    memcpy(temporary + strlen(path), suffix, sizeof suffix);
     int fd = mkstemp(temporary);
     bool ok = fd >= 0 && write_all(fd, bytes, size) && set_mode(fd, mode);
     ok = ok && publish(temporary, path, overwrite);

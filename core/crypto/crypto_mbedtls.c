@@ -12,7 +12,7 @@ _Static_assert(sizeof(mbedtls_sha256_context) <= sizeof(struct ferry_sha256), "h
  */
 static mbedtls_sha256_context *context(struct ferry_sha256 *sha)
 {
-    return (mbedtls_sha256_context *)(void *)sha->opaque;
+    return (mbedtls_sha256_context *)(void *)sha;
 }
 
 /* The library's calls fail only for a null context or where an accelerator does; here is none. */

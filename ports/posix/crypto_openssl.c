@@ -22,7 +22,7 @@ _Static_assert(sizeof(SHA256_CTX) <= sizeof(struct ferry_sha256), "hash state fi
 
 static SHA256_CTX *context(struct ferry_sha256 *sha)
 {
-    return (SHA256_CTX *)(void *)sha->opaque;
+    return (SHA256_CTX *)(void *)sha;
 }
 
 void ferry_sha256_init(struct ferry_sha256 *sha)
