@@ -98,7 +98,7 @@ static bool load_keys(const struct provision_options *given,
 /* Where a build and an installation keep bootloader.bin, seen from the folder of this program. */
 static bool find_bootloader(const char *board, char path[PATH_MAX])
 {
-    static const char *const places[] = {"../../%s/bin/bootloader.bin", "../../%s/bootloader.bin",
+    static const char *const places[] = {"../../%s/bootloader.bin",
                                          "../share/ferry/%s/bootloader.bin"};
     char folder[PATH_MAX];
     char place[PATH_MAX];
