@@ -1,0 +1,104 @@
+/** The program ferry-sim: what its files share. One struct, made in main(), passed to everybody. */
+#ifndef FERRY_SIM_APP_H
+#define FERRY_SIM_APP_H
+
+#include "ferry_sim.h"
+
+#include <poll.h>
+#include <stdio.h>
+
+#define APP_MAX_FILES      16
+#define APP_MAX_CLIENTS    16
+#define APP_MAX_SHOTS      16
+#define APP_LINE_MAX       65536u
+#define APP_CLIENT_OUT_MAX (4u * 1024u * 1024u)
+#define APP_PTY_OUT        65536u
+#define APP_SHA256_TEXT    65u
+
+struct app_options {
+    const char *board;
+    const char *flash[APP_MAX_FILES];
+    int flash_count;
+    const char *state, *uart, *control, *events;
+    struct ferry_sim_options sim;
+    uint8_t uid[FERRY_SIM_UID_BYTES];
+    double speed;      /**< 0: as fast as possible */
+    uint64_t until_ns; /**< 0: for ever */
+    bool quiet, paused, all_events;
+};
+
+struct app_client {
+    int fd; /**< -1: free */
+    bool events, all_events;
+    char *in;
+    size_t in_used;
+    char *out;
+    size_t out_used, out_size;
+};
+
+struct app_shot {
+    char name[32];
+    struct ferry_sim_snapshot *shot;
+};
+
+struct app_pty {
+    int master, slave; /**< -1: no UART outside */
+    char path[128];
+    const char *link;
+    uint8_t out[APP_PTY_OUT];
+    size_t out_head, out_count;
+};
+
+struct app {
+    struct app_options options;
+    struct ferry_sim *sim;
+    struct app_pty pty;
+    int listener;
+    struct app_client clients[APP_MAX_CLIENTS];
+    struct app_shot shots[APP_MAX_SHOTS];
+    FILE *events_file;
+    FILE *info; /**< text for people: stdout, or stderr when the events go to stdout */
+    bool tty, quit, paused;
+    int exit_code;
+};
+
+/* pty.c */
+int app_pty_open(struct app *app);
+void app_pty_close(struct app *app);
+/** Move bytes between the pty and the board's console, as far as both have room. */
+void app_pty_serve(struct app *app);
+bool app_pty_wants_input(const struct app *app);
+
+/* control.c */
+int app_control_open(struct app *app);
+void app_control_close(struct app *app);
+/** Fill in what to wait for. @return entries used */
+size_t app_control_poll(const struct app *app, struct pollfd *fds, size_t room);
+/** Accept, read, execute, answer: never blocks. */
+void app_control_serve(struct app *app);
+void app_control_event(struct app *app, const struct ferry_sim_event *event, const char *json);
+
+/* commands.c */
+struct cJSON;
+/** Execute one request. @return the answer, owned by the caller; NULL: out of memory */
+struct cJSON *app_command(struct app *app, struct app_client *client, const char *line);
+
+/* files.c */
+/** The whole file, owned by the caller; NULL and *size 0 on error (errno tells). */
+uint8_t *app_read_file(const char *path, size_t *size);
+void app_sha256(const void *data, size_t size, char out[APP_SHA256_TEXT]);
+/** Load FILE or FILE@ADDRESS. Says what it did, or what is wrong. */
+bool app_load_flash(struct app *app, const char *spec);
+/** @return 1 loaded, 0 there is none yet, -1 error (told) */
+int app_load_state(struct app *app);
+bool app_save_state(const struct app *app);
+/** Write a file so that it is there whole or not at all. */
+bool app_write_file(const char *path, const void *head, size_t head_size, const void *body,
+                    size_t body_size);
+
+/* screen.c */
+void app_screen_event(struct app *app, const struct ferry_sim_event *event);
+void app_screen_status(struct app *app);
+void app_screen_end(struct app *app);
+
+#endif

@@ -1,0 +1,510 @@
+/* The board: creation, power, reset, and the loop that lets virtual time pass. */
+#include "sim_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define UID_OFFSET        0x7A10u /* RM0383 24.1 */
+#define FLASH_SIZE_OFFSET 0x7A22u /* RM0383 24.2 */
+#define OPCODE_WFI        0xBF30u
+#define HFSR_DEBUGEVT     (1u << 31)
+#define DEFAULT_BAUD      921600u
+#define PREDICATE_PS      SIM_PS_PER_MS
+
+static const uint8_t default_uid[FERRY_SIM_UID_BYTES] = {0x34, 0x00, 0x2A, 0x00, 0x0D, 0x51,
+                                                         0x37, 0x31, 0x35, 0x38, 0x32, 0x30};
+
+/* ---- time and noise ---- */
+
+void sim_kick(struct ferry_sim *b)
+{
+    b->deadline_ps = 0;
+}
+
+void sim_timer_set(struct ferry_sim *b, unsigned timer, uint64_t at_ps)
+{
+    b->s.timer[timer] = at_ps;
+    if (at_ps < b->deadline_ps)
+        b->deadline_ps = at_ps;
+}
+
+uint32_t sim_random(struct ferry_sim *b)
+{
+    uint64_t z = (b->s.random += 0x9E3779B97F4A7C15ull); /* splitmix64 */
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+    return (uint32_t)((z ^ (z >> 31)) >> 16);
+}
+
+static uint32_t ram_noise(uint32_t seed, uint32_t word)
+{
+    uint32_t x = (seed ^ word) * 0x9E3779B1u;
+    x ^= x >> 15;
+    x *= 0x85EBCA77u;
+    return x ^ (x >> 13);
+}
+
+void sim_request_reset(struct ferry_sim *b, uint32_t flags)
+{
+    b->s.reset_pending |= flags;
+    b->dead = true;
+    sim_kick(b);
+}
+
+/* ---- reset and power ---- */
+
+static const char *reset_name(uint32_t flags)
+{
+    if (flags & SIM_RESET_POR)
+        return "power-on";
+    if (flags & SIM_RESET_IWDG)
+        return "watchdog";
+    return (flags & SIM_RESET_SOFT) ? "software" : "pin";
+}
+
+static void reset_core(struct ferry_sim *b)
+{
+    const uint8_t *start = b->boot0 ? b->rom : b->view;
+    uint32_t vectors[2];
+    memcpy(vectors, start, sizeof vectors);
+    sim_cpu_reset(b, vectors[0], vectors[1]);
+}
+
+static void reset_chip(struct ferry_sim *b, uint32_t cause)
+{
+    b->s.reset_pending = 0;
+    b->s.sleeping = b->s.sleep_event = b->s.lockup = false;
+    b->s.stall_until_ps = 0;
+    b->dead = b->bus_fault = b->watch_masks = false;
+    b->unclocked_told = 0;
+    sim_flash_abort(b);
+    sim_flash_reset(b);
+    sim_rcc_reset(b, cause);
+    sim_bus_reset(b);
+    sim_iwdg_reset(b);
+    sim_nvic_reset(b);
+    b->s.counters.resets++;
+    sim_event(b, FERRY_SIM_EV_RESET, cause, 0, 0, reset_name(cause));
+    reset_core(b);
+}
+
+void ferry_sim_power_on(struct ferry_sim *sim)
+{
+    if (sim->s.powered)
+        return;
+    sim->s.powered = true;
+    sim->s.ram_seed = sim_random(sim);
+    for (uint32_t i = 0; i < sim->chip->ram_size / 4u; i++) {
+        uint32_t word = ram_noise(sim->s.ram_seed, i);
+        memcpy(sim->ram + 4u * i, &word, 4);
+    }
+    sim_cpu_flush_ram(sim);
+    sim_event(sim, FERRY_SIM_EV_POWER, 1, 0, 0, "");
+    reset_chip(sim, SIM_RESET_POR | SIM_RESET_BOR | SIM_RESET_PIN);
+    if (sim->s.flash.weak_count)
+        sim_flash_jitter(sim);
+}
+
+void ferry_sim_power_off(struct ferry_sim *sim)
+{
+    if (!sim->s.powered)
+        return;
+    sim_flash_abort(sim);
+    sim->s.powered = sim->s.sleeping = sim->s.lockup = false;
+    sim->s.cut_pending = sim->dead = sim->bus_fault = false;
+    sim->s.reset_pending = 0;
+    sim->s.stall_until_ps = 0;
+    for (unsigned t = 0; t < SIM_T_COUNT; t++) {
+        bool outside = t == SIM_T_TICK || (t >= SIM_T_UART_IN && t < SIM_T_USART_TX);
+        if (!outside)
+            sim->s.timer[t] = SIM_NEVER;
+    }
+    sim_gpio_show(sim);
+    sim_event(sim, FERRY_SIM_EV_POWER, 0, 0, 0, "");
+}
+
+bool ferry_sim_powered(const struct ferry_sim *sim)
+{
+    return sim->s.powered;
+}
+
+int ferry_sim_reset(struct ferry_sim *sim)
+{
+    if (!sim->s.powered)
+        return FERRY_SIM_E_STATE;
+    reset_chip(sim, SIM_RESET_PIN);
+    return FERRY_SIM_OK;
+}
+
+void ferry_sim_plan_cut(struct ferry_sim *sim, const struct ferry_sim_cut_plan *plan)
+{
+    sim->s.flash.cut = *plan;
+    sim->s.flash.cut_at = sim->s.flash.ops + plan->after_flash_ops;
+}
+
+/* ---- timers ---- */
+
+static unsigned next_timer(const struct ferry_sim *b)
+{
+    unsigned best = 0;
+    for (unsigned t = 1; t < SIM_T_COUNT; t++) {
+        if (b->s.timer[t] < b->s.timer[best])
+            best = t;
+    }
+    return best;
+}
+
+static void tick(struct ferry_sim *b)
+{
+    sim_timer_set(b, SIM_T_TICK, b->s.timer[SIM_T_TICK] + b->s.tick_period_ps);
+    if (b->tick_fn)
+        b->tick_fn(b->tick_ctx, b);
+}
+
+static void fire(struct ferry_sim *b, unsigned timer)
+{
+    if (timer >= SIM_T_USART_IDLE)
+        sim_usart_idle(b, timer - SIM_T_USART_IDLE);
+    else if (timer >= SIM_T_USART_TX)
+        sim_usart_sent(b, timer - SIM_T_USART_TX);
+    else if (timer >= SIM_T_UART_IN)
+        sim_line_arrived(b, timer - SIM_T_UART_IN);
+    else if (timer == SIM_T_SYSTICK)
+        sim_systick_expired(b);
+    else if (timer == SIM_T_IWDG)
+        sim_iwdg_expired(b);
+    else if (timer == SIM_T_FLASH)
+        sim_flash_finish(b);
+    else if (timer == SIM_T_WEAK)
+        sim_flash_jitter(b);
+    else if (timer == SIM_T_TICK)
+        tick(b);
+    else if (timer == SIM_T_RCC)
+        sim_rcc_update(b);
+}
+
+static void fire_due(struct ferry_sim *b)
+{
+    for (;;) {
+        unsigned t = next_timer(b);
+        if (b->s.timer[t] > b->s.now_ps)
+            return;
+        fire(b, t);
+    }
+}
+
+/* ---- the loop ---- */
+
+static void pass_time(struct ferry_sim *b, uint64_t until_ps, uint64_t *counter_ns)
+{
+    if (counter_ns)
+        *counter_ns += until_ps / SIM_PS_PER_NS - b->s.now_ps / SIM_PS_PER_NS;
+    b->s.now_ps = until_ps;
+}
+
+static void sleep_or_fault(struct ferry_sim *b)
+{
+    uint32_t pc = sim_cpu_get(b, UC_ARM_REG_PC);
+    uint16_t opcode = 0;
+    uc_mem_read(b->uc, pc - 2u, &opcode, 2);
+    if (opcode == OPCODE_WFI)
+        b->s.sleeping = true;
+    else /* the engine ends at address 0, the only other way to come here */
+        sim_exception_fault(b, SIM_EXC_USAGE, SIM_CFSR_UNDEFINSTR, "ran into address 0");
+}
+
+static void handle_stop(struct ferry_sim *b, enum sim_cpu_stop why)
+{
+    if (b->dead)
+        return;
+    switch (why) {
+    case SIM_CPU_DEADLINE:
+        break;
+    case SIM_CPU_SVC:
+        sim_exception_svc(b);
+        break;
+    case SIM_CPU_EXC_RETURN:
+        sim_exception_return(b, sim_cpu_get(b, UC_ARM_REG_PC) | 1u);
+        break;
+    case SIM_CPU_BKPT:
+        b->s.nvic.hfsr |= HFSR_DEBUGEVT;
+        sim_exception_fault(b, SIM_EXC_HARD, 0, "BKPT without a debugger");
+        break;
+    case SIM_CPU_UNDEFINED:
+        sim_exception_fault(b, SIM_EXC_USAGE, SIM_CFSR_UNDEFINSTR, "undefined instruction");
+        break;
+    case SIM_CPU_WAIT:
+        sleep_or_fault(b);
+        break;
+    case SIM_CPU_WAIT_EVENT:
+        b->s.sleeping = b->s.sleep_event = true;
+        break;
+    case SIM_CPU_READ_FAULT:
+        b->s.nvic.bfar = b->fault_address;
+        sim_exception_fault(b, SIM_EXC_BUS, SIM_CFSR_PRECISERR | SIM_CFSR_BFARVALID, "bad read");
+        break;
+    case SIM_CPU_WRITE_FAULT:
+        sim_exception_fault(b, SIM_EXC_BUS, SIM_CFSR_IMPRECISERR, "bad write");
+        break;
+    case SIM_CPU_FETCH_FAULT:
+        sim_exception_fault(b, SIM_EXC_BUS, SIM_CFSR_IBUSERR, "bad instruction fetch");
+        break;
+    }
+}
+
+/* WFE may wake without a reason, so it wakes at whatever happens next: SEV is not visible here. */
+static void sleep_on(struct ferry_sim *b, uint64_t until_ps)
+{
+    if (!sim_nvic_wakes(b)) {
+        pass_time(b, until_ps, &b->s.counters.sleeping_ns);
+        if (!b->s.sleep_event)
+            return;
+    }
+    b->s.sleeping = b->s.sleep_event = false;
+}
+
+static void run_core(struct ferry_sim *b, uint64_t until_ps)
+{
+    bool flash_busy = b->s.flash.busy_until_ps > b->s.now_ps;
+    if (flash_busy && !sim_bus_ram(b, sim_cpu_get(b, UC_ARM_REG_PC), 2)) {
+        b->s.stall_until_ps = b->s.flash.busy_until_ps;
+        return;
+    }
+    /* Code in RAM while the flash works: block by block, to stall it where it enters flash. */
+    b->deadline_ps = flash_busy ? b->s.now_ps + 1u : until_ps;
+    handle_stop(b, sim_cpu_run(b));
+}
+
+/* One step towards until_ps: idle time, an exception, or a run of the core. */
+static void step(struct ferry_sim *b, uint64_t until_ps)
+{
+    if (!b->s.powered || b->s.lockup) {
+        pass_time(b, until_ps, NULL);
+    } else if (b->s.stall_until_ps > b->s.now_ps) {
+        uint64_t end = b->s.stall_until_ps < until_ps ? b->s.stall_until_ps : until_ps;
+        pass_time(b, end, &b->s.counters.stalled_ns);
+    } else if (b->bus_fault) {
+        b->bus_fault = false;
+        sim_exception_fault(b, SIM_EXC_BUS, SIM_CFSR_IMPRECISERR, "reserved peripheral address");
+    } else if (b->s.sleeping) {
+        sleep_on(b, until_ps);
+    } else {
+        b->watch_masks = false;
+        if (!sim_exception_dispatch(b))
+            run_core(b, until_ps);
+    }
+}
+
+static void settle(struct ferry_sim *b)
+{
+    fire_due(b);
+    if (b->flush_pending) {
+        sim_cpu_flush(b, b->flush_low, b->flush_high - b->flush_low);
+        b->flush_pending = false;
+    }
+    if (b->s.reset_pending && b->s.powered && !b->s.cut_pending)
+        reset_chip(b, b->s.reset_pending);
+}
+
+static enum ferry_sim_stop run(struct ferry_sim *b, uint64_t limit_ps, ferry_sim_predicate done,
+                               void *ctx)
+{
+    b->stop_requested = false;
+    while (b->s.now_ps < limit_ps) {
+        settle(b);
+        if (b->s.cut_pending) {
+            ferry_sim_power_off(b);
+            return FERRY_SIM_STOP_POWER_CUT;
+        }
+        if (b->stop_requested || (done && done(ctx, b)))
+            return FERRY_SIM_STOP_REQUESTED;
+        uint64_t until = b->s.timer[next_timer(b)];
+        uint64_t slice = done ? b->s.now_ps + PREDICATE_PS : SIM_NEVER;
+        until = until < slice ? until : slice;
+        if (b->s.now_ps < until)
+            step(b, until < limit_ps ? until : limit_ps);
+    }
+    return done && done(ctx, b) ? FERRY_SIM_STOP_REQUESTED : FERRY_SIM_STOP_LIMIT;
+}
+
+static uint64_t to_ps(uint64_t ns)
+{
+    return ns > SIM_NEVER / SIM_PS_PER_NS ? SIM_NEVER - 1u : ns * SIM_PS_PER_NS;
+}
+
+enum ferry_sim_stop ferry_sim_run_until(struct ferry_sim *sim, uint64_t time_ns)
+{
+    return run(sim, to_ps(time_ns), NULL, NULL);
+}
+
+enum ferry_sim_stop ferry_sim_run_for(struct ferry_sim *sim, uint64_t duration_ns)
+{
+    return run(sim, sim->s.now_ps + to_ps(duration_ns), NULL, NULL);
+}
+
+enum ferry_sim_stop ferry_sim_run_while_not(struct ferry_sim *sim, ferry_sim_predicate done,
+                                            void *ctx, uint64_t duration_ns)
+{
+    return run(sim, sim->s.now_ps + to_ps(duration_ns), done, ctx);
+}
+
+void ferry_sim_stop(struct ferry_sim *sim)
+{
+    sim->stop_requested = true;
+    sim_kick(sim);
+}
+
+uint64_t ferry_sim_time_ns(const struct ferry_sim *sim)
+{
+    return sim->s.now_ps / SIM_PS_PER_NS;
+}
+
+bool ferry_sim_idle(const struct ferry_sim *sim)
+{
+    return !sim->s.powered || sim->s.lockup || sim->s.sleeping;
+}
+
+void ferry_sim_on_tick(struct ferry_sim *sim, uint64_t period_ns, ferry_sim_peer_fn fn, void *ctx)
+{
+    sim->tick_fn = fn;
+    sim->tick_ctx = ctx;
+    sim->s.tick_period_ps = period_ns * SIM_PS_PER_NS;
+    sim_timer_set(sim, SIM_T_TICK, period_ns ? sim->s.now_ps + sim->s.tick_period_ps : SIM_NEVER);
+}
+
+/* ---- creation ---- */
+
+const char *ferry_sim_board_name(size_t i)
+{
+    const struct sim_board *board = sim_board_at(i);
+    return board ? board->name : NULL;
+}
+
+static uint8_t *pages(size_t size)
+{
+    return aligned_alloc(0x1000, size);
+}
+
+static bool allocate(struct ferry_sim *b)
+{
+    const struct sim_chip *c = b->chip;
+    b->cells = pages(c->flash_size);
+    b->view = pages(c->flash_size);
+    b->old = pages(c->flash_size);
+    b->ram = pages(c->ram_size);
+    b->rom = pages(SIM_ROM_SIZE);
+    b->option = pages(SIM_OPTION_SIZE);
+    b->exec_map = calloc(c->flash_size / SIM_CHUNK, 1);
+    return b->cells && b->view && b->old && b->ram && b->rom && b->option && b->exec_map;
+}
+
+static void fill_memory(struct ferry_sim *b)
+{
+    const struct sim_chip *c = b->chip;
+    uint32_t offset = 0;
+    for (size_t i = 0; i < c->sector_count; i++) {
+        b->sector_offset[i] = offset;
+        offset += c->sector_sizes[i];
+    }
+    memset(b->cells, 0xFF, c->flash_size);
+    memset(b->view, 0xFF, c->flash_size);
+    memset(b->old, 0xFF, c->flash_size);
+    memset(b->ram, 0, c->ram_size);
+    memset(b->rom, 0xFF, SIM_ROM_SIZE);
+    memcpy(b->rom + UID_OFFSET, b->uid, sizeof b->uid);
+    b->rom[FLASH_SIZE_OFFSET] = (uint8_t)(c->flash_size / 1024u);
+    b->rom[FLASH_SIZE_OFFSET + 1] = (uint8_t)(c->flash_size / 1024u >> 8);
+    sim_flash_store_options(b, c->optcr_reset);
+}
+
+static void init_state(struct ferry_sim *b)
+{
+    for (unsigned t = 0; t < SIM_T_COUNT; t++)
+        b->s.timer[t] = SIM_NEVER;
+    for (unsigned p = 0; p < SIM_UART_PORTS; p++)
+        b->s.line[p].baud = DEFAULT_BAUD;
+    b->s.random = 0x5DEECE66Dull ^ b->seed;
+    sim_flash_reset(b);
+    sim_rcc_reset(b, SIM_RESET_POR);
+    sim_bus_reset(b);
+}
+
+int ferry_sim_create(struct ferry_sim **out, const char *board,
+                     const struct ferry_sim_options *options)
+{
+    static const struct ferry_sim_options standard;
+    const struct ferry_sim_options *o = options ? options : &standard;
+    const struct sim_board *description = sim_board_find(board);
+    if (!description)
+        return FERRY_SIM_E_BOARD;
+    struct ferry_sim *b = calloc(1, sizeof *b);
+    int rc = FERRY_SIM_E_MEMORY;
+    if (!b)
+        return rc;
+    b->board = description;
+    b->chip = description->chip;
+    b->no_hse = o->no_hse;
+    b->boot0 = o->boot0_high;
+    b->seed = o->seed;
+    memcpy(b->uid, o->uid ? o->uid : default_uid, sizeof b->uid);
+    if (!allocate(b))
+        goto fail;
+    fill_memory(b);
+    sim_bus_init(b);
+    rc = sim_cpu_open(b);
+    if (rc != FERRY_SIM_OK)
+        goto fail;
+    init_state(b);
+    *out = b;
+    return FERRY_SIM_OK;
+fail:
+    ferry_sim_destroy(b);
+    return rc;
+}
+
+void ferry_sim_destroy(struct ferry_sim *sim)
+{
+    if (!sim)
+        return;
+    sim_cpu_close(sim);
+    free(sim->cells);
+    free(sim->view);
+    free(sim->old);
+    free(sim->ram);
+    free(sim->rom);
+    free(sim->option);
+    free(sim->exec_map);
+    free(sim);
+}
+
+uint32_t ferry_sim_stack_used(const struct ferry_sim *sim, uint32_t low, uint32_t high)
+{
+    uint32_t base = sim->chip->ram_base, size = sim->chip->ram_size;
+    if (low < base || high < low || high - base > size)
+        return 0;
+    for (uint32_t at = low & ~3u; at < high; at += 4u) {
+        uint32_t word;
+        memcpy(&word, sim->ram + (at - base), 4);
+        if (word != ram_noise(sim->s.ram_seed, (at - base) / 4u))
+            return high - at;
+    }
+    return 0;
+}
+
+void ferry_sim_cpu(struct ferry_sim *sim, struct ferry_sim_cpu *out)
+{
+    struct sim_cpu_regs regs;
+    sim_cpu_save(sim, &regs);
+    memcpy(out->r, regs.r, sizeof regs.r);
+    out->r[13] = sim_cpu_get(sim, UC_ARM_REG_SP);
+    out->r[14] = regs.lr;
+    out->r[15] = regs.pc;
+    out->xpsr = regs.xpsr;
+    out->msp = regs.msp;
+    out->psp = regs.psp;
+    out->control = regs.control;
+    out->sysclk_hz = sim->s.rcc.sysclk_hz;
+    out->hclk_hz = sim->s.rcc.hclk_hz;
+    out->sleeping = sim->s.sleeping;
+    out->lockup = sim->s.lockup;
+}

@@ -1,0 +1,112 @@
+/**
+ * What a chip and a board are, as data. A new one is a new table in chip_<name>.c; no code here or
+ * elsewhere in sim/ asks for a chip by name.
+ */
+#ifndef FERRY_SIM_CHIP_H
+#define FERRY_SIM_CHIP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** Kinds of peripheral that the simulator has code for. */
+enum sim_periph_kind {
+    SIM_PERIPH_STORE, /**< registers that only remember what was written */
+    SIM_PERIPH_RCC,
+    SIM_PERIPH_PWR,
+    SIM_PERIPH_FLASH,
+    SIM_PERIPH_GPIO,
+    SIM_PERIPH_USART,
+    SIM_PERIPH_DMA,
+    SIM_PERIPH_IWDG,
+    SIM_PERIPH_KINDS
+};
+
+/** Which RCC enable / reset register rules a peripheral. */
+enum sim_bus { SIM_BUS_AHB1, SIM_BUS_AHB2, SIM_BUS_APB1, SIM_BUS_APB2, SIM_BUS_ALWAYS };
+
+struct sim_periph {
+    const char *name;
+    uint32_t base; /**< 1 KB granules */
+    uint8_t kind;  /**< enum sim_periph_kind */
+    uint8_t index; /**< which one of its kind */
+    uint8_t bus;   /**< enum sim_bus */
+    uint8_t bit;   /**< in the enable register; unused with SIM_BUS_ALWAYS */
+    uint8_t irq;   /**< first interrupt number, SIM_NO_IRQ for none */
+};
+#define SIM_NO_IRQ 0xFFu
+
+/** Peripherals that can ask DMA for a transfer. */
+enum sim_dma_source { SIM_DMA_USART_RX, SIM_DMA_USART_TX };
+
+/** One row of the DMA request mapping (RM0383 tables 27 and 28). */
+struct sim_dma_request {
+    uint8_t dma, stream, channel;
+    uint8_t source; /**< enum sim_dma_source */
+    uint8_t index;  /**< USART index */
+};
+
+/** Times of one flash operation by PSIZE (x8, x16, x32, x64). */
+struct sim_erase_time {
+    uint32_t size;  /**< sector size in bytes */
+    uint32_t ms[4]; /**< typical, data sheet "Flash memory programming" */
+};
+
+struct sim_chip {
+    const char *name;
+    uint32_t flash_base, flash_size;
+    uint32_t ram_base, ram_size;
+    uint32_t idcode; /**< DBGMCU_IDCODE */
+    const uint32_t *sector_sizes;
+    size_t sector_count;
+    const struct sim_erase_time *erase_times;
+    size_t erase_time_count;
+    uint32_t program_us;            /**< per program operation, typical */
+    uint32_t mass_erase_ms;         /**< typical, x32 */
+    const uint32_t *wait_state_mhz; /**< highest HCLK for 0, 1, 2... wait states at 2.7-3.6 V */
+    size_t wait_state_count;
+    uint32_t vos_mhz[4]; /**< highest HCLK for each PWR_CR VOS value */
+    uint32_t vos_reset;  /**< VOS after reset */
+    uint32_t apb1_max_mhz, apb2_max_mhz;
+    uint32_t optcr_reset; /**< FLASH_OPTCR with factory option bytes */
+    uint32_t nwrp_mask;   /**< bits of OPTCR that hold nWRP */
+    uint32_t enr_reset[4];
+    const struct sim_periph *periphs;
+    size_t periph_count;
+    const struct sim_dma_request *dma_requests;
+    size_t dma_request_count;
+    uint8_t dma_irq[2][8];
+    uint8_t irq_count;
+    uint32_t gpio_moder_reset[8];
+    uint32_t gpio_pupdr_reset[8];
+};
+
+#define SIM_PIN(port, number) ((uint8_t)(((port) - 'A') * 16 + (number)))
+
+struct sim_led {
+    const char *name;
+    uint8_t pin;
+    bool active_low;
+};
+
+struct sim_uart_wiring {
+    uint8_t usart; /**< index of the USART peripheral */
+    uint8_t tx_pin, rx_pin, alternate;
+};
+
+struct sim_board {
+    const char *name;
+    const struct sim_chip *chip;
+    uint32_t hse_hz; /**< 0: no crystal fitted */
+    const struct sim_led *leds;
+    size_t led_count;
+    const struct sim_uart_wiring *uarts; /**< port 0 is the console */
+    size_t uart_count;
+};
+
+/** Board number i, NULL past the end. */
+const struct sim_board *sim_board_at(size_t i);
+/** NULL when there is none of that name. */
+const struct sim_board *sim_board_find(const char *name);
+
+#endif

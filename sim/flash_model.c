@@ -1,0 +1,188 @@
+/*
+ * The cells themselves, what a power cut leaves in them, and what the core sees of them.
+ *
+ * Two copies: cells is the truth, view is what the core reads and runs. They differ in two cases:
+ * a sector that was erased with the ART data cache on shows its old contents until the cache is
+ * reset (RM0383 3.4.2; the chip may show this for up to 8 lines, here it is the whole sector, so
+ * that forgetting shows every time), and weak bits after a torn operation read at random.
+ */
+#include "sim_internal.h"
+
+#include <string.h>
+
+#define ACR_DCEN       (1u << 10)
+#define ACR_DCRST      (1u << 12)
+#define WEAK_PERIOD_US 20u
+#define WEAK_ONE_IN    8u
+
+static void touched(struct ferry_sim *b, uint32_t offset, uint32_t size)
+{
+    uint32_t generation = ++b->s.next_gen;
+    uint32_t first = offset / SIM_CHUNK, last = (offset + size - 1u) / SIM_CHUNK;
+    bool executed = false;
+    for (uint32_t c = first; c <= last; c++) {
+        b->s.flash.chunk_gen[c] = generation;
+        executed = executed || b->exec_map[c];
+    }
+    if (!executed)
+        return;
+    /* Translated code is dropped between runs, not from inside one. */
+    uint32_t end = offset + size;
+    b->flush_low = b->flush_pending && b->flush_low < offset ? b->flush_low : offset;
+    b->flush_high = b->flush_pending && b->flush_high > end ? b->flush_high : end;
+    b->flush_pending = true;
+    sim_kick(b);
+}
+
+static void show(struct ferry_sim *b, uint32_t offset, uint32_t size, const uint8_t *from)
+{
+    memcpy(b->view + offset, from + offset, size);
+    touched(b, offset, size);
+}
+
+void sim_flash_changed(struct ferry_sim *b, uint32_t offset, uint32_t size)
+{
+    show(b, offset, size, b->cells);
+}
+
+static void forget_weak(struct ferry_sim *b, uint32_t offset, uint32_t size)
+{
+    struct sim_flash *f = &b->s.flash;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < f->weak_count; i++) {
+        if (f->weak[i].offset + 4u <= offset || f->weak[i].offset >= offset + size)
+            f->weak[kept++] = f->weak[i];
+    }
+    f->weak_count = kept;
+}
+
+void sim_cells_erase(struct ferry_sim *b, uint32_t offset, uint32_t size, int sector)
+{
+    struct sim_flash *f = &b->s.flash;
+    memcpy(b->old + offset, b->view + offset, size);
+    memset(b->cells + offset, 0xFF, size);
+    forget_weak(b, offset, size);
+    if (f->acr & ACR_DCEN) {
+        f->stale_any = true;
+        f->stale_sector[sector] = 1;
+        touched(b, offset, size);
+    } else {
+        f->stale_sector[sector] = 0;
+        show(b, offset, size, b->cells);
+    }
+}
+
+void sim_cells_program(struct ferry_sim *b, uint32_t offset, unsigned size, uint32_t value)
+{
+    struct sim_flash *f = &b->s.flash;
+    uint8_t bytes[4];
+    memcpy(bytes, &value, 4);
+    f->op_old = 0;
+    memcpy(&f->op_old, b->cells + offset, size);
+    for (unsigned i = 0; i < size; i++)
+        b->cells[offset + i] &= bytes[i];
+    forget_weak(b, offset & ~3u, 4);
+    memcpy(b->old + offset, b->cells + offset, size); /* a cached line is written through */
+    show(b, offset, size, b->cells);
+    memcpy(&value, b->cells + offset, size);
+    sim_event(b, FERRY_SIM_EV_PROGRAM, b->chip->flash_base + offset, value, size, "");
+}
+
+/* What the operation under way found before it, for a byte of its range. */
+static uint8_t before(const struct ferry_sim *b, uint32_t i)
+{
+    const struct sim_flash *f = &b->s.flash;
+    return f->op_erase ? b->old[f->op_offset + i] : (uint8_t)(f->op_old >> (8u * i));
+}
+
+void sim_cells_revert(struct ferry_sim *b)
+{
+    const struct sim_flash *f = &b->s.flash;
+    for (uint32_t i = 0; i < f->op_size; i++)
+        b->cells[f->op_offset + i] = before(b, i);
+    show(b, f->op_offset, f->op_size, b->cells);
+}
+
+static uint32_t next_random(uint64_t *state)
+{
+    /* xorshift64*: good enough for noise, and the same everywhere */
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return (uint32_t)((*state * 0x2545F4914F6CDD1Dull) >> 32);
+}
+
+static void add_weak(struct ferry_sim *b, uint32_t offset, uint32_t mask)
+{
+    struct sim_flash *f = &b->s.flash;
+    if (mask == 0 || f->weak_count >= SIM_WEAK_WORDS)
+        return;
+    f->weak[f->weak_count++] = (struct sim_weak_word){offset, mask};
+    sim_timer_set(b, SIM_T_WEAK, b->s.now_ps + WEAK_PERIOD_US * SIM_PS_PER_US);
+}
+
+void sim_cells_tear(struct ferry_sim *b, uint32_t seed, bool unstable)
+{
+    const struct sim_flash *f = &b->s.flash;
+    uint64_t random = ((uint64_t)seed << 32 | 0x5EEDu) ^ 0x9E3779B97F4A7C15ull;
+    for (uint32_t i = 0; i < f->op_size; i++) {
+        uint8_t *cell = &b->cells[f->op_offset + i];
+        uint8_t changed = before(b, i) ^ *cell;
+        uint32_t noise = next_random(&random);
+        *cell ^= changed & (uint8_t)noise;
+        uint32_t at = f->op_offset + i;
+        uint32_t weak = (uint32_t)(changed & (uint8_t)(noise >> 8)) << (8u * (at & 3u));
+        bool chosen = !f->op_erase || (noise >> 24) % WEAK_ONE_IN == 0;
+        if (unstable && chosen)
+            add_weak(b, at & ~3u, weak);
+    }
+    if (f->op_size)
+        show(b, f->op_offset, f->op_size, b->cells);
+}
+
+void sim_flash_jitter(struct ferry_sim *b)
+{
+    struct sim_flash *f = &b->s.flash;
+    sim_timer_set(b, SIM_T_WEAK, SIM_NEVER);
+    for (uint32_t i = 0; i < f->weak_count; i++) {
+        uint32_t word, offset = f->weak[i].offset;
+        memcpy(&word, b->view + offset, 4);
+        word ^= f->weak[i].mask & sim_random(b);
+        memcpy(b->view + offset, &word, 4);
+        touched(b, offset, 4);
+    }
+    if (f->weak_count)
+        sim_timer_set(b, SIM_T_WEAK, b->s.now_ps + WEAK_PERIOD_US * SIM_PS_PER_US);
+}
+
+static void show_stale(struct ferry_sim *b, const uint8_t *from)
+{
+    for (size_t i = 0; i < b->chip->sector_count; i++) {
+        if (b->s.flash.stale_sector[i])
+            show(b, b->sector_offset[i], b->chip->sector_sizes[i], from);
+    }
+}
+
+void sim_cache_clear(struct ferry_sim *b)
+{
+    struct sim_flash *f = &b->s.flash;
+    if (!f->stale_any)
+        return;
+    show_stale(b, b->cells);
+    memset(f->stale_sector, 0, sizeof f->stale_sector);
+    f->stale_any = false;
+}
+
+void sim_cache_control(struct ferry_sim *b, uint32_t acr_before, uint32_t acr)
+{
+    const struct sim_flash *f = &b->s.flash;
+    if ((acr & ACR_DCRST) && !(acr_before & ACR_DCRST)) {
+        if (acr & ACR_DCEN)
+            sim_misuse(b, "DCRST while the data cache is on: ignored");
+        else
+            sim_cache_clear(b);
+    }
+    if (!f->stale_any || !((acr_before ^ acr) & ACR_DCEN))
+        return;
+    show_stale(b, (acr & ACR_DCEN) ? b->old : b->cells);
+}

@@ -1,0 +1,305 @@
+/**
+ * ferry_sim: a virtual microcontroller board that runs the files users flash, byte for byte.
+ *
+ * Where it stands in the flow: it takes the node's place. Bytes in from a gateway's UART, flash and
+ * LED states out. It knows nothing of Ferry's link, images or journal: only of a chip and a board.
+ *
+ * Time is virtual: halfwords executed, one core clock each, plus exact times for the UART, the
+ * flash, the watchdog and sleep. The same calls give a bit-identical run; nothing reads the host's
+ * clock. Figures taken from it are "virtual time, not cycle-accurate".
+ *
+ * Concurrency: a board belongs to one thread; several boards may live in one process, in several
+ * threads. There are no globals. Callbacks run inside the run functions, on the caller's thread,
+ * and may call every function here except run, reset, power, snapshot and destroy; use
+ * ferry_sim_stop() there and act after the run function has returned.
+ */
+#ifndef FERRY_SIM_H
+#define FERRY_SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Status of every call: 0 or a negative error. X(name, value, text) */
+#define FERRY_SIM_STATUS_MAP(X)                                                                    \
+    X(FERRY_SIM_OK, 0, "ok")                                                                       \
+    X(FERRY_SIM_E_ARGUMENT, -1, "argument out of range")                                           \
+    X(FERRY_SIM_E_BOARD, -2, "no board of that name: see ferry_sim_board_name()")                  \
+    X(FERRY_SIM_E_MEMORY, -3, "out of memory")                                                     \
+    X(FERRY_SIM_E_ENGINE, -4, "the CPU engine refused: is libunicorn 2.0 installed?")              \
+    X(FERRY_SIM_E_RANGE, -5, "address outside this chip's flash and option bytes")                 \
+    X(FERRY_SIM_E_STATE, -6, "not possible in this state (power, running)")                        \
+    X(FERRY_SIM_E_FORMAT, -7, "malformed file")
+
+enum ferry_sim_status {
+#define FERRY_SIM_X(name, value, text) name = value,
+    FERRY_SIM_STATUS_MAP(FERRY_SIM_X)
+#undef FERRY_SIM_X
+};
+
+/** Text of a status, never NULL. */
+const char *ferry_sim_status_text(int status);
+
+struct ferry_sim;
+struct ferry_sim_snapshot;
+
+#define FERRY_SIM_UID_BYTES   12u
+#define FERRY_SIM_MAX_SECTORS 16u
+#define FERRY_SIM_TIME_NEVER  UINT64_MAX
+
+/** What to build differently from the standard board. All zero is the standard board. */
+struct ferry_sim_options {
+    const uint8_t *uid; /**< FERRY_SIM_UID_BYTES bytes, copied; NULL: a fixed default */
+    bool no_hse;        /**< the crystal never starts */
+    bool boot0_high;    /**< BOOT0 strapped high: the core starts in the (empty) system memory */
+    uint32_t seed;      /**< noise source: RAM at power-on, unstable bits, UART noise */
+};
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+/** Things an observer with probes on the chip could see. X(name, json name, what a, b, c mean) */
+#define FERRY_SIM_EVENT_MAP(X)                                                                     \
+    X(FERRY_SIM_EV_POWER, "power")             /* a: 1 on, 0 off */                                \
+    X(FERRY_SIM_EV_RESET, "reset")             /* a: RCC_CSR reset flags; text: the cause */       \
+    X(FERRY_SIM_EV_LED, "led")                 /* a: LED index; b: 1 lit; text: its name */        \
+    X(FERRY_SIM_EV_PIN, "pin")                 /* a: port * 16 + pin; b: level (outputs only) */   \
+    X(FERRY_SIM_EV_ERASE_START, "erase_start") /* a: sector; b: address; c: bytes */               \
+    X(FERRY_SIM_EV_ERASE_END, "erase_end")     /* a: sector; b: address; c: bytes */               \
+    X(FERRY_SIM_EV_PROGRAM, "program")         /* a: address; b: value stored; c: bytes */         \
+    X(FERRY_SIM_EV_OPTION, "option_bytes")     /* a: OPTCR as stored */                            \
+    X(FERRY_SIM_EV_FLASH_ERROR, "flash_error") /* a: FLASH_SR flags; b: address; text */           \
+    X(FERRY_SIM_EV_FAULT, "fault")             /* a: exception; b: pc; c: CFSR; text */            \
+    X(FERRY_SIM_EV_MISUSE, "misuse")           /* text: set-up that the real chip punishes */      \
+    X(FERRY_SIM_EV_LOCKUP, "lockup")           /* b: pc: the core hangs until a reset */           \
+    X(FERRY_SIM_EV_CUT, "power_cut")           /* a: flash operation; b: enum ferry_sim_cut */
+
+enum ferry_sim_event_kind {
+#define FERRY_SIM_X(name, text) name,
+    FERRY_SIM_EVENT_MAP(FERRY_SIM_X)
+#undef FERRY_SIM_X
+        FERRY_SIM_EV_COUNT
+};
+
+struct ferry_sim_event {
+    uint64_t time_ns; /**< virtual time since creation */
+    enum ferry_sim_event_kind kind;
+    uint32_t a, b, c;
+    const char *text; /**< static string, never NULL */
+};
+
+typedef void (*ferry_sim_event_fn)(void *ctx, const struct ferry_sim_event *event);
+
+/** The JSON name of an event kind, "?" when out of range. */
+const char *ferry_sim_event_name(enum ferry_sim_event_kind kind);
+
+/**
+ * One event as a line of JSON without newline.
+ * @return length, or -1 when it did not fit (256 bytes always do).
+ */
+int ferry_sim_event_json(const struct ferry_sim_event *event, char *out, size_t out_size);
+
+/** Hear every event. NULL: none. ctx is borrowed until the next call or destroy. */
+void ferry_sim_on_event(struct ferry_sim *sim, ferry_sim_event_fn fn, void *ctx);
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+/** Name of board number i, NULL past the end. */
+const char *ferry_sim_board_name(size_t i);
+
+/**
+ * Build a board: flash erased, option bytes as shipped, power off.
+ * @param out     set only on success; the caller destroys it
+ * @param board   e.g. "stm32f411_blackpill"
+ * @param options NULL for the standard board; not kept
+ * @return E_BOARD, E_MEMORY, E_ENGINE
+ */
+int ferry_sim_create(struct ferry_sim **out, const char *board,
+                     const struct ferry_sim_options *options);
+void ferry_sim_destroy(struct ferry_sim *sim); /**< NULL is fine */
+
+/**
+ * Put bytes into flash, as a programmer with the board in its socket (any state; no erase first).
+ * Addresses of the option bytes (0x1FFFC000) are understood too.
+ * @return E_RANGE and nothing written when any byte is elsewhere
+ */
+int ferry_sim_load(struct ferry_sim *sim, uint32_t address, const void *data, size_t size);
+
+/**
+ * Load Intel HEX text (records 00, 01, 04, 05; CR LF or LF).
+ * @return E_FORMAT (bad record or checksum), E_RANGE; flash may be partly written then
+ */
+int ferry_sim_load_hex(struct ferry_sim *sim, const char *text, size_t size);
+
+/** Power on (RAM is noise, all registers at reset). No-op when on. */
+void ferry_sim_power_on(struct ferry_sim *sim);
+/** Pull the plug now: a flash operation under way is torn (seed: the board's). No-op when off. */
+void ferry_sim_power_off(struct ferry_sim *sim);
+bool ferry_sim_powered(const struct ferry_sim *sim);
+/** A pulse on NRST. @return E_STATE when off */
+int ferry_sim_reset(struct ferry_sim *sim);
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+enum ferry_sim_stop {
+    FERRY_SIM_STOP_LIMIT,     /**< the asked time has come */
+    FERRY_SIM_STOP_REQUESTED, /**< a callback called ferry_sim_stop(), or the predicate said so */
+    FERRY_SIM_STOP_POWER_CUT  /**< the injected power cut has happened: the board is off */
+};
+
+typedef bool (*ferry_sim_predicate)(void *ctx, struct ferry_sim *sim);
+
+uint64_t ferry_sim_time_ns(const struct ferry_sim *sim);
+/** Run until virtual time t (absolute). A board that is off only lets time pass. */
+enum ferry_sim_stop ferry_sim_run_until(struct ferry_sim *sim, uint64_t time_ns);
+enum ferry_sim_stop ferry_sim_run_for(struct ferry_sim *sim, uint64_t duration_ns);
+/**
+ * Run until done(ctx) is true, but no longer than duration_ns. done is asked after every timer,
+ * byte and interrupt, and at least once a virtual millisecond.
+ */
+enum ferry_sim_stop ferry_sim_run_while_not(struct ferry_sim *sim, ferry_sim_predicate done,
+                                            void *ctx, uint64_t duration_ns);
+/** Make the run function return soon. For callbacks. */
+void ferry_sim_stop(struct ferry_sim *sim);
+/** True when the core sleeps in WFI/WFE, hangs, or waits for power: nothing to compute. */
+bool ferry_sim_idle(const struct ferry_sim *sim);
+
+typedef void (*ferry_sim_peer_fn)(void *ctx, struct ferry_sim *sim);
+/** Call fn every period_ns of virtual time (the place for a peer that has timeouts). 0: never. */
+void ferry_sim_on_tick(struct ferry_sim *sim, uint64_t period_ns, ferry_sim_peer_fn fn, void *ctx);
+
+/* ---- UART, host side. port: 0 is the board's console --------------------------------------- */
+
+/** One byte from the node, at the end of its stop bit. */
+typedef void (*ferry_sim_uart_fn)(void *ctx, struct ferry_sim *sim, unsigned port, uint8_t byte);
+
+/** The host's baud rate, default 921600; bytes take 10 bit times. @return E_ARGUMENT (port, 0) */
+int ferry_sim_uart_baud(struct ferry_sim *sim, unsigned port, uint32_t baud);
+void ferry_sim_on_uart(struct ferry_sim *sim, unsigned port, ferry_sim_uart_fn fn, void *ctx);
+/** Queue bytes towards the node. @return how many were taken (the queue holds 16384). */
+size_t ferry_sim_uart_send(struct ferry_sim *sim, unsigned port, const void *data, size_t size);
+/** Bytes queued by ferry_sim_uart_send() that are not on the node's pin yet. */
+size_t ferry_sim_uart_queued(const struct ferry_sim *sim, unsigned port);
+/** Forget them. */
+void ferry_sim_uart_flush(struct ferry_sim *sim, unsigned port);
+/** Pull or plug the cable: while it is out, bytes both ways are lost (and not counted). */
+void ferry_sim_uart_plug(struct ferry_sim *sim, unsigned port, bool plugged);
+/** Corrupt one byte in n on the wire towards and from the node, by the board's seed. 0: none. */
+void ferry_sim_uart_noise(struct ferry_sim *sim, unsigned port, uint32_t one_in_n);
+
+/* ---- pins ------------------------------------------------------------------------------------ */
+
+/** Level of a pin as seen on the board: output, or what drives it. pin: port * 16 + number. */
+int ferry_sim_pin_get(const struct ferry_sim *sim, unsigned pin);
+/** Drive an input from outside. level: 0, 1, or -1 to let go (the pull decides). */
+void ferry_sim_pin_set(struct ferry_sim *sim, unsigned pin, int level);
+/** "PC13" -> number, -1 when it is no pin name. */
+int ferry_sim_pin_number(const char *name);
+size_t ferry_sim_led_count(const struct ferry_sim *sim);
+const char *ferry_sim_led_name(const struct ferry_sim *sim, size_t led);
+bool ferry_sim_led_lit(const struct ferry_sim *sim, size_t led);
+
+/* ---- what the board counted ------------------------------------------------------------------ */
+
+struct ferry_sim_counters {
+    uint64_t uart_to_node[4];   /**< bytes on the wire, per port */
+    uint64_t uart_from_node[4]; /**< bytes on the wire, per port */
+    uint64_t uart_overrun[4];   /**< bytes the node lost because it did not read in time */
+    uint64_t uart_framing[4];   /**< bytes that arrived corrupted (baud mismatch) */
+    uint32_t erases[FERRY_SIM_MAX_SECTORS];
+    uint64_t words_programmed[FERRY_SIM_MAX_SECTORS]; /**< program operations, per sector */
+    uint64_t bytes_programmed;
+    uint64_t flash_ops; /**< erase + program operations begun */
+    uint64_t flash_errors;
+    uint64_t halfwords;   /**< executed */
+    uint64_t exceptions;  /**< taken, interrupts included */
+    uint64_t stalled_ns;  /**< core halted by the flash */
+    uint64_t sleeping_ns; /**< in WFI/WFE */
+    uint32_t resets;
+};
+
+void ferry_sim_counters(const struct ferry_sim *sim, struct ferry_sim_counters *out);
+/** All to zero. */
+void ferry_sim_counters_reset(struct ferry_sim *sim);
+
+/**
+ * Stack used since power-on: RAM that no longer holds its power-on noise, searched upwards from
+ * low.
+ * @param low,high the region that the linker script gives the stack
+ * @return bytes from the lowest touched word to high; 0 when the range is not in RAM
+ */
+uint32_t ferry_sim_stack_used(const struct ferry_sim *sim, uint32_t low, uint32_t high);
+
+struct ferry_sim_cpu {
+    uint32_t r[16]; /**< r13 is the stack pointer in use */
+    uint32_t xpsr, msp, psp, control;
+    uint32_t sysclk_hz, hclk_hz;
+    bool sleeping, lockup;
+};
+void ferry_sim_cpu(struct ferry_sim *sim, struct ferry_sim_cpu *out);
+
+/* ---- flash ----------------------------------------------------------------------------------- */
+
+uint32_t ferry_sim_flash_base(const struct ferry_sim *sim);
+/** The flash cells (not what a stale cache would show). Borrowed, valid until destroy, read only.
+ */
+const uint8_t *ferry_sim_flash(const struct ferry_sim *sim, size_t *size_bytes);
+size_t ferry_sim_sector_count(const struct ferry_sim *sim);
+/** @return E_RANGE */
+int ferry_sim_sector(const struct ferry_sim *sim, size_t sector, uint32_t *address, uint32_t *size);
+/** RAM at address, borrowed; NULL when [address, address + size) is not RAM. */
+uint8_t *ferry_sim_ram(struct ferry_sim *sim, uint32_t address, size_t size);
+/** Option bytes as FLASH_OPTCR shows them (bits 31..2). */
+uint32_t ferry_sim_option_bytes(const struct ferry_sim *sim);
+void ferry_sim_set_option_bytes(struct ferry_sim *sim, uint32_t optcr);
+
+enum ferry_sim_cut {
+    FERRY_SIM_CUT_NONE,
+    FERRY_SIM_CUT_LOST, /**< the operation had no effect */
+    FERRY_SIM_CUT_TORN, /**< a random subset of its bits changed */
+    FERRY_SIM_CUT_DONE, /**< it was complete, then the power went */
+};
+
+struct ferry_sim_cut_plan {
+    enum ferry_sim_cut mode;
+    uint64_t after_flash_ops; /**< the operation with this number (0 is the next to come, counted
+                                 from now) is the one that is cut */
+    uint32_t seed;            /**< for TORN */
+    bool unstable;            /**< TORN: some bits read back at random until erased or programmed */
+};
+
+/** Plan one power cut; a second call replaces it, mode NONE cancels. Power must be on at that time.
+ */
+void ferry_sim_plan_cut(struct ferry_sim *sim, const struct ferry_sim_cut_plan *plan);
+
+/** One flash operation, for journals of a golden run. */
+struct ferry_sim_flash_op {
+    uint64_t time_ns;
+    uint32_t address; /**< of the sector for an erase */
+    uint32_t size;    /**< bytes */
+    uint32_t value;   /**< stored by a program operation; 0xFFFFFFFF for an erase */
+    bool erase;
+};
+typedef void (*ferry_sim_flash_op_fn)(void *ctx, const struct ferry_sim_flash_op *op);
+/** Hear every flash operation as it begins. NULL: none. */
+void ferry_sim_on_flash_op(struct ferry_sim *sim, ferry_sim_flash_op_fn fn, void *ctx);
+
+/* ---- snapshot -------------------------------------------------------------------------------- */
+
+/** Everything: registers, RAM, flash, peripherals, queued bytes, counters, time. NULL: no memory.
+ */
+struct ferry_sim_snapshot *ferry_sim_snapshot(struct ferry_sim *sim);
+/**
+ * Back to that moment. Only on the board that it was taken from; may be used any number of times.
+ * Callbacks, and the host's view of what it already received, stay as they are.
+ */
+int ferry_sim_restore(struct ferry_sim *sim, const struct ferry_sim_snapshot *snapshot);
+void ferry_sim_snapshot_free(struct ferry_sim_snapshot *snapshot); /**< NULL is fine */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,474 @@
+/* ferry-sim: options, set-up, and the loop that joins virtual time to the clock on the wall. */
+#define _POSIX_C_SOURCE 200809L
+#include "app.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef FERRY_VERSION
+#define FERRY_VERSION "unknown"
+#endif
+
+#define EXIT_USAGE 2
+#define SLICE_NS   1000000ull  /* virtual time between two looks outside */
+#define SCREEN_NS  100000000ll /* the status line, in time on the wall */
+#define MAX_LAG_NS 200000000ll /* a slow host does not have to catch up more than this */
+#define PAUSED_MS  100
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int number)
+{
+    stop_signal = number;
+}
+
+static const char help[] =
+    "usage: ferry-sim --board NAME [--flash FILE[@ADDRESS]]... [options]\n"
+    "A virtual board that runs the files you would flash, byte for byte.\n"
+    "\n"
+    "  --board NAME          stm32f411_blackpill\n"
+    "  --flash FILE.bin@ADDR raw bytes at an address (default: start of flash)\n"
+    "  --flash FILE.hex      Intel HEX, option bytes included\n"
+    "  --state FILE          keep the flash there across runs; --flash is used only while FILE\n"
+    "                        does not exist\n"
+    "  --uart pty[:LINK]     console UART on a pseudo-terminal, with a symbolic link LINK to it\n"
+    "  --control SOCKET      control socket, JSON lines (docs/VIRTUAL_BOARD.md)\n"
+    "  --events FILE         events as JSON lines; - is standard output\n"
+    "  --all-events          program operations too\n"
+    "  --realtime            one virtual second takes one second\n"
+    "  --speed X             X virtual seconds take one second\n"
+    "  --until-ms N          stop at that virtual time\n"
+    "  --paused              do not run until the control socket says so\n"
+    "  --uid HEX             unique id, 24 hex digits\n"
+    "  --no-hse              the crystal never starts\n"
+    "  --seed N              noise: RAM at power-on, torn words, UART noise\n"
+    "  --quiet               no text, only errors\n"
+    "  --help, --version\n"
+    "\n"
+    "Without --realtime or --speed the core runs as fast as it can; with --uart or --control its\n"
+    "sleep (WFI) takes as long as it says, so that people and programs outside can follow.\n"
+    "Exit codes: 0 done, 1 failure, 2 usage.\n";
+
+enum {
+    OPT_BOARD = 1,
+    OPT_FLASH,
+    OPT_STATE,
+    OPT_UART,
+    OPT_CONTROL,
+    OPT_EVENTS,
+    OPT_ALL_EVENTS,
+    OPT_REALTIME,
+    OPT_SPEED,
+    OPT_UNTIL,
+    OPT_PAUSED,
+    OPT_UID,
+    OPT_NO_HSE,
+    OPT_SEED,
+    OPT_QUIET,
+    OPT_HELP,
+    OPT_VERSION
+};
+
+static const struct option long_options[] = {
+    {"board", required_argument, NULL, OPT_BOARD},
+    {"flash", required_argument, NULL, OPT_FLASH},
+    {"state", required_argument, NULL, OPT_STATE},
+    {"uart", required_argument, NULL, OPT_UART},
+    {"control", required_argument, NULL, OPT_CONTROL},
+    {"events", required_argument, NULL, OPT_EVENTS},
+    {"all-events", no_argument, NULL, OPT_ALL_EVENTS},
+    {"realtime", no_argument, NULL, OPT_REALTIME},
+    {"speed", required_argument, NULL, OPT_SPEED},
+    {"until-ms", required_argument, NULL, OPT_UNTIL},
+    {"paused", no_argument, NULL, OPT_PAUSED},
+    {"uid", required_argument, NULL, OPT_UID},
+    {"no-hse", no_argument, NULL, OPT_NO_HSE},
+    {"seed", required_argument, NULL, OPT_SEED},
+    {"quiet", no_argument, NULL, OPT_QUIET},
+    {"help", no_argument, NULL, OPT_HELP},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+/* ---- options ---- */
+
+static int usage(const char *what, const char *value)
+{
+    fprintf(stderr, "ferry-sim: %s%s%s (see ferry-sim --help)\n", what, value ? ": " : "",
+            value ? value : "");
+    return EXIT_USAGE;
+}
+
+static bool parse_uid(const char *text, uint8_t *uid)
+{
+    if (strlen(text) != 2u * FERRY_SIM_UID_BYTES ||
+        strspn(text, "0123456789abcdefABCDEF") != 2u * FERRY_SIM_UID_BYTES)
+        return false;
+    for (unsigned i = 0; i < FERRY_SIM_UID_BYTES; i++) {
+        char pair[3] = {text[2 * i], text[2 * i + 1], 0};
+        uid[i] = (uint8_t)strtoul(pair, NULL, 16);
+    }
+    return true;
+}
+
+static bool parse_number(const char *text, uint64_t max, uint64_t *out)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 0);
+    *out = value;
+    return end != text && *end == 0 && errno == 0 && text[0] != '-' && value <= max;
+}
+
+static bool parse_speed(const char *text, double *out)
+{
+    char *end = NULL;
+    *out = strtod(text, &end);
+    return end != text && *end == 0 && *out > 0 && *out <= 1e6;
+}
+
+/* Options with a number or hex value. @return 0, or EXIT_USAGE */
+static int take_value(struct app_options *o, int option, const char *value)
+{
+    uint64_t number = 0;
+    switch (option) {
+    case OPT_SPEED:
+        return parse_speed(value, &o->speed) ? 0 : usage("--speed wants a number above 0", value);
+    case OPT_UNTIL:
+        if (!parse_number(value, 1000000000000ull, &number))
+            return usage("--until-ms wants milliseconds", value);
+        o->until_ns = number * 1000000u;
+        return 0;
+    case OPT_SEED:
+        if (!parse_number(value, UINT32_MAX, &number))
+            return usage("--seed wants a 32-bit number", value);
+        o->sim.seed = (uint32_t)number;
+        return 0;
+    default:
+        if (!parse_uid(value, o->uid))
+            return usage("--uid wants 24 hex digits", value);
+        o->sim.uid = o->uid;
+        return 0;
+    }
+}
+
+static int take_text(struct app_options *o, int option, const char *value)
+{
+    switch (option) {
+    case OPT_BOARD:
+        o->board = value;
+        return 0;
+    case OPT_FLASH:
+        if (o->flash_count == APP_MAX_FILES)
+            return usage("too many --flash", NULL);
+        o->flash[o->flash_count++] = value;
+        return 0;
+    case OPT_STATE:
+        o->state = value;
+        return 0;
+    case OPT_UART:
+        if (strcmp(value, "pty") != 0 && (strncmp(value, "pty:", 4) != 0 || value[4] == 0))
+            return usage("--uart wants pty or pty:LINK", value);
+        o->uart = value;
+        return 0;
+    case OPT_CONTROL:
+        o->control = value;
+        return 0;
+    default:
+        o->events = value;
+        return 0;
+    }
+}
+
+static void take_flag(struct app_options *o, int option)
+{
+    switch (option) {
+    case OPT_ALL_EVENTS:
+        o->all_events = true;
+        break;
+    case OPT_REALTIME:
+        o->speed = 1.0;
+        break;
+    case OPT_PAUSED:
+        o->paused = true;
+        break;
+    case OPT_NO_HSE:
+        o->sim.no_hse = true;
+        break;
+    default:
+        o->quiet = true;
+        break;
+    }
+}
+
+/* @return 0 go on, EXIT_USAGE, or -1 for "answered, exit 0" */
+static int take_option(struct app_options *o, int option, const char *value)
+{
+    switch (option) {
+    case OPT_HELP:
+        fputs(help, stdout);
+        return -1;
+    case OPT_VERSION:
+        puts("ferry-sim " FERRY_VERSION);
+        return -1;
+    case OPT_SPEED:
+    case OPT_UNTIL:
+    case OPT_SEED:
+    case OPT_UID:
+        return take_value(o, option, value);
+    case '?':
+        return EXIT_USAGE;
+    default:
+        if (value)
+            return take_text(o, option, value);
+        take_flag(o, option);
+        return 0;
+    }
+}
+
+static int parse(struct app_options *o, int argc, char **argv)
+{
+    int option;
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        int rc = take_option(o, option, optarg);
+        if (rc != 0)
+            return rc;
+    }
+    if (optind < argc)
+        return usage("unexpected argument", argv[optind]);
+    return o->board ? 0 : usage("--board is missing", NULL);
+}
+
+/* ---- set-up ---- */
+
+static void on_event(void *ctx, const struct ferry_sim_event *event)
+{
+    struct app *app = ctx;
+    char json[320];
+    int n = ferry_sim_event_json(event, json, sizeof json);
+    bool frequent = event->kind == FERRY_SIM_EV_PROGRAM || event->kind == FERRY_SIM_EV_PIN;
+    if (n < 0)
+        return;
+    if (app->events_file && (!frequent || app->options.all_events))
+        fprintf(app->events_file, "%s\n", json);
+    app_control_event(app, event, json);
+    app_screen_event(app, event);
+}
+
+static bool open_events(struct app *app)
+{
+    const char *path = app->options.events;
+    if (!path)
+        return true;
+    app->events_file = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+    if (!app->events_file) {
+        fprintf(stderr, "ferry-sim: %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    setvbuf(app->events_file, NULL, _IOLBF, 0);
+    return true;
+}
+
+static bool fill_flash(struct app *app)
+{
+    struct app_options *o = &app->options;
+    int state = o->state ? app_load_state(app) : 0;
+    if (state < 0)
+        return false;
+    if (state > 0) {
+        if (!o->quiet)
+            fprintf(app->info, "state  %s%s\n", o->state,
+                    o->flash_count ? " (--flash not used)" : "");
+        return true;
+    }
+    for (int i = 0; i < o->flash_count; i++) {
+        if (!app_load_flash(app, o->flash[i]))
+            return false;
+    }
+    return true;
+}
+
+static void print_flash_hash(struct app *app)
+{
+    char sha[APP_SHA256_TEXT];
+    size_t size;
+    const uint8_t *flash = ferry_sim_flash(app->sim, &size);
+    app_sha256(flash, size, sha);
+    if (!app->options.quiet)
+        fprintf(app->info, "whole flash (%zu bytes)\n       sha256 %s\n", size, sha);
+}
+
+static bool set_up(struct app *app)
+{
+    struct app_options *o = &app->options;
+    int rc = ferry_sim_create(&app->sim, o->board, &o->sim);
+    if (rc != FERRY_SIM_OK) {
+        fprintf(stderr, "ferry-sim: %s: %s\n", o->board, ferry_sim_status_text(rc));
+        for (size_t i = 0; rc == FERRY_SIM_E_BOARD && ferry_sim_board_name(i); i++)
+            fprintf(stderr, "  %s\n", ferry_sim_board_name(i));
+        app->exit_code = rc == FERRY_SIM_E_BOARD ? EXIT_USAGE : EXIT_FAILURE;
+        return false;
+    }
+    if (!fill_flash(app) || !open_events(app) || app_pty_open(app) != 0 ||
+        app_control_open(app) != 0)
+        return false;
+    print_flash_hash(app);
+    fflush(app->info);
+    ferry_sim_on_event(app->sim, on_event, app);
+    return true;
+}
+
+/* ---- the loop ---- */
+
+struct pace {
+    int64_t origin_ns;    /* wall time of virtual time 0 at the present speed */
+    int64_t idle_debt_ns; /* sleep of the core that the wall has not seen yet */
+    int64_t screen_ns;
+    double speed;
+};
+
+static int64_t wall_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+static int64_t virtual_ns(const struct app *app)
+{
+    return (int64_t)ferry_sim_time_ns(app->sim);
+}
+
+static void rebase(const struct app *app, struct pace *p)
+{
+    p->speed = app->options.speed;
+    p->idle_debt_ns = 0;
+    if (p->speed > 0)
+        p->origin_ns = wall_ns() - (int64_t)((double)virtual_ns(app) / p->speed);
+}
+
+/* How long the wall has to wait before virtual time may go on. */
+static int64_t to_wait_ns(const struct app *app, struct pace *p)
+{
+    if (p->speed != app->options.speed)
+        rebase(app, p);
+    if (p->speed <= 0)
+        return p->idle_debt_ns;
+    int64_t wait = p->origin_ns + (int64_t)((double)virtual_ns(app) / p->speed) - wall_ns();
+    if (wait < -MAX_LAG_NS)
+        rebase(app, p);
+    return wait > 0 ? wait : 0;
+}
+
+static void wait_outside(struct app *app, int timeout_ms)
+{
+    struct pollfd fds[2 + APP_MAX_CLIENTS];
+    size_t n = app_control_poll(app, fds, 1 + APP_MAX_CLIENTS);
+    if (app_pty_wants_input(app))
+        fds[n++] = (struct pollfd){.fd = app->pty.master, .events = POLLIN};
+    poll(fds, (nfds_t)n, timeout_ms);
+}
+
+static uint64_t idle_ns(const struct app *app)
+{
+    struct ferry_sim_counters c;
+    ferry_sim_counters(app->sim, &c);
+    return c.sleeping_ns;
+}
+
+static void run_slice(struct app *app, struct pace *p)
+{
+    bool attended = app->options.uart || app->options.control;
+    uint64_t start = ferry_sim_time_ns(app->sim), limit = start + SLICE_NS;
+    uint64_t idle = idle_ns(app);
+    if (app->options.until_ns && limit > app->options.until_ns)
+        limit = app->options.until_ns;
+    bool off = !ferry_sim_powered(app->sim);
+    ferry_sim_run_until(app->sim, limit);
+    uint64_t slept = off ? limit - start : idle_ns(app) - idle;
+    if (attended)
+        p->idle_debt_ns += (int64_t)slept;
+}
+
+static void loop(struct app *app)
+{
+    struct pace pace = {0};
+    rebase(app, &pace);
+    while (!app->quit && !stop_signal) {
+        int64_t before = wall_ns();
+        int64_t wait = app->paused ? PAUSED_MS * 1000000ll : to_wait_ns(app, &pace);
+        int timeout = (int)(wait / 1000000ll); /* under 1 ms: carry on, the debt stays */
+        wait_outside(app, timeout > PAUSED_MS ? PAUSED_MS : timeout);
+        int64_t waited = timeout > 0 ? wall_ns() - before : 0;
+        pace.idle_debt_ns = pace.idle_debt_ns > waited ? pace.idle_debt_ns - waited : 0;
+        app_pty_serve(app);
+        app_control_serve(app);
+        if (app->options.until_ns && ferry_sim_time_ns(app->sim) >= app->options.until_ns)
+            return;
+        if (app->paused)
+            rebase(app, &pace);
+        else
+            run_slice(app, &pace);
+        app_pty_serve(app);
+        if (app->tty && wall_ns() - pace.screen_ns > SCREEN_NS) {
+            pace.screen_ns = wall_ns();
+            app_screen_status(app);
+        }
+    }
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+static void tear_down(struct app *app)
+{
+    app_screen_end(app);
+    if (app->sim && app->options.state && app->exit_code == 0 && !app_save_state(app)) {
+        fprintf(stderr, "ferry-sim: %s: %s\n", app->options.state, strerror(errno));
+        app->exit_code = EXIT_FAILURE;
+    }
+    app_control_close(app);
+    app_pty_close(app);
+    for (size_t i = 0; i < APP_MAX_SHOTS; i++)
+        ferry_sim_snapshot_free(app->shots[i].shot);
+    ferry_sim_destroy(app->sim);
+    if (app->events_file && app->events_file != stdout)
+        fclose(app->events_file);
+}
+
+int main(int argc, char **argv)
+{
+    static struct app app; /* large; main is its owner */
+    int rc = parse(&app.options, argc, argv);
+    if (rc != 0)
+        return rc < 0 ? EXIT_SUCCESS : rc;
+    bool events_on_stdout = app.options.events && strcmp(app.options.events, "-") == 0;
+    app.info = events_on_stdout ? stderr : stdout;
+    app.tty = isatty(fileno(app.info)) == 1;
+    app.pty.master = app.pty.slave = app.listener = -1;
+    for (size_t i = 0; i < APP_MAX_CLIENTS; i++)
+        app.clients[i].fd = -1;
+    app.paused = app.options.paused;
+    app.exit_code = EXIT_FAILURE;
+    catch_signals();
+    if (set_up(&app)) {
+        app.exit_code = EXIT_SUCCESS;
+        ferry_sim_power_on(app.sim);
+        loop(&app);
+        if (!app.options.quiet)
+            print_flash_hash(&app);
+    }
+    tear_down(&app);
+    return app.exit_code;
+}

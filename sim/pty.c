@@ -1,0 +1,148 @@
+/* The board's console on a pseudo-terminal. */
+#define _GNU_SOURCE
+#include "app.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define QUEUE_AHEAD 256u /* bytes taken from the pty ahead of the wire: the rest waits in it */
+
+static void on_byte(void *ctx, struct ferry_sim *sim, unsigned port, uint8_t byte)
+{
+    (void)sim;
+    (void)port;
+    struct app_pty *p = &((struct app *)ctx)->pty;
+    if (p->out_count == APP_PTY_OUT) { /* nobody reads: as on a wire, the bytes are gone */
+        p->out_head = (p->out_head + 1u) % APP_PTY_OUT;
+        p->out_count--;
+    }
+    p->out[(p->out_head + p->out_count++) % APP_PTY_OUT] = byte;
+}
+
+static bool make_link(struct app_pty *p)
+{
+    struct stat info;
+    if (lstat(p->link, &info) == 0 && !S_ISLNK(info.st_mode)) {
+        fprintf(stderr, "ferry-sim: %s exists and is no symbolic link\n", p->link);
+        return false;
+    }
+    unlink(p->link);
+    if (symlink(p->path, p->link) == 0)
+        return true;
+    fprintf(stderr, "ferry-sim: %s: %s\n", p->link, strerror(errno));
+    return false;
+}
+
+/* The slave stays open here, so that a client that closes it does not hang up the line. */
+static bool open_pair(struct app_pty *p)
+{
+    struct termios t;
+    p->master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (p->master < 0 || grantpt(p->master) != 0 || unlockpt(p->master) != 0 ||
+        ptsname_r(p->master, p->path, sizeof p->path) != 0)
+        return false;
+    p->slave = open(p->path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (p->slave < 0 || tcgetattr(p->slave, &t) != 0)
+        return false;
+    cfmakeraw(&t);
+    cfsetspeed(&t, B921600);
+    return tcsetattr(p->slave, TCSANOW, &t) == 0;
+}
+
+int app_pty_open(struct app *app)
+{
+    struct app_pty *p = &app->pty;
+    const char *spec = app->options.uart;
+    if (!spec)
+        return 0;
+    if (!open_pair(p)) {
+        fprintf(stderr, "ferry-sim: pty: %s\n", strerror(errno));
+        return -1;
+    }
+    if (strncmp(spec, "pty:", 4) == 0) {
+        p->link = spec + 4;
+        if (!make_link(p)) {
+            p->link = NULL;
+            return -1;
+        }
+    }
+    ferry_sim_on_uart(app->sim, 0, on_byte, app);
+    if (!app->options.quiet)
+        fprintf(app->info, "uart   %s%s%s\n", p->path, p->link ? " = " : "",
+                p->link ? p->link : "");
+    return 0;
+}
+
+void app_pty_close(struct app *app)
+{
+    struct app_pty *p = &app->pty;
+    if (p->link)
+        unlink(p->link);
+    if (p->slave >= 0)
+        close(p->slave);
+    if (p->master >= 0)
+        close(p->master);
+    p->link = NULL;
+    p->master = p->slave = -1;
+}
+
+/* The client's termios says at which rate it sends. */
+static void follow_baud(struct app *app)
+{
+    static const struct {
+        speed_t code;
+        uint32_t baud;
+    } rates[] = {{B9600, 9600},     {B19200, 19200},     {B38400, 38400},     {B57600, 57600},
+                 {B115200, 115200}, {B230400, 230400},   {B460800, 460800},   {B500000, 500000},
+                 {B921600, 921600}, {B1000000, 1000000}, {B1500000, 1500000}, {B2000000, 2000000}};
+    struct termios t;
+    if (tcgetattr(app->pty.master, &t) != 0)
+        return;
+    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
+        if (rates[i].code == cfgetospeed(&t))
+            ferry_sim_uart_baud(app->sim, 0, rates[i].baud);
+    }
+}
+
+bool app_pty_wants_input(const struct app *app)
+{
+    return app->pty.master >= 0 && ferry_sim_uart_queued(app->sim, 0) < QUEUE_AHEAD;
+}
+
+static void to_board(struct app *app)
+{
+    uint8_t buffer[QUEUE_AHEAD];
+    if (!app_pty_wants_input(app))
+        return;
+    ssize_t n = read(app->pty.master, buffer, sizeof buffer);
+    if (n <= 0)
+        return;
+    follow_baud(app);
+    ferry_sim_uart_send(app->sim, 0, buffer, (size_t)n);
+}
+
+static void from_board(struct app_pty *p)
+{
+    while (p->out_count) {
+        size_t run = APP_PTY_OUT - p->out_head;
+        run = run < p->out_count ? run : p->out_count;
+        ssize_t n = write(p->master, p->out + p->out_head, run);
+        if (n <= 0)
+            return;
+        p->out_head = (p->out_head + (size_t)n) % APP_PTY_OUT;
+        p->out_count -= (size_t)n;
+    }
+}
+
+void app_pty_serve(struct app *app)
+{
+    if (app->pty.master < 0)
+        return;
+    to_board(app);
+    from_board(&app->pty);
+}

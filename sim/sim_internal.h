@@ -1,0 +1,421 @@
+/**
+ * Inside of the virtual board: one struct of plain data (what a snapshot copies) and one of host
+ * things (engine, memory, callbacks). Nothing here is public.
+ *
+ * Time inside is in picoseconds: 100 MHz is 10,000 ps exactly, and 64 bits last 213 days.
+ */
+#ifndef FERRY_SIM_INTERNAL_H
+#define FERRY_SIM_INTERNAL_H
+
+#include "chip.h"
+#include "ferry_sim.h"
+
+#include <unicorn/unicorn.h>
+
+#define SIM_PS_PER_NS      1000ull
+#define SIM_PS_PER_US      1000000ull
+#define SIM_PS_PER_MS      1000000000ull
+#define SIM_PS_PER_S       1000000000000ull
+#define SIM_NEVER          UINT64_MAX
+#define SIM_USARTS         3u
+#define SIM_GPIOS          8u
+#define SIM_STORES         24u
+#define SIM_UART_PORTS     4u
+#define SIM_UART_QUEUE     16384u
+#define SIM_WEAK_WORDS     64u
+#define SIM_CACHE_LINE     16u     /* ART data cache: 128-bit lines */
+#define SIM_CHUNK          0x1000u /* grain of "flash changed since" */
+#define SIM_MAX_CHUNKS     512u
+#define SIM_PERIPH_GRANULE 0x400u
+#define SIM_PERIPH_BASE    0x40000000u
+#define SIM_PERIPH_SPAN    0x28000u
+#define SIM_ROM_BASE       0x1FFF0000u /* system memory, OTP, unique id */
+#define SIM_ROM_SIZE       0x8000u
+#define SIM_OPTION_BASE    0x1FFFC000u
+#define SIM_OPTION_SIZE    0x1000u
+#define SIM_REGIONS        48u
+
+/* Exception numbers (ARMv7-M B1.5.2). */
+enum {
+    SIM_EXC_NMI = 2,
+    SIM_EXC_HARD = 3,
+    SIM_EXC_MEM = 4,
+    SIM_EXC_BUS = 5,
+    SIM_EXC_USAGE = 6,
+    SIM_EXC_SVC = 11,
+    SIM_EXC_DEBUG = 12,
+    SIM_EXC_PENDSV = 14,
+    SIM_EXC_SYSTICK = 15,
+    SIM_EXC_IRQ0 = 16,
+    SIM_EXC_MAX = 128
+};
+
+/* CFSR bits (ARMv7-M B3.2.15). */
+#define SIM_CFSR_IACCVIOL    (1u << 0)
+#define SIM_CFSR_DACCVIOL    (1u << 1)
+#define SIM_CFSR_IBUSERR     (1u << 8)
+#define SIM_CFSR_PRECISERR   (1u << 9)
+#define SIM_CFSR_IMPRECISERR (1u << 10)
+#define SIM_CFSR_UNSTKERR    (1u << 11)
+#define SIM_CFSR_STKERR      (1u << 12)
+#define SIM_CFSR_BFARVALID   (1u << 15)
+#define SIM_CFSR_UNDEFINSTR  (1u << 16)
+#define SIM_CFSR_INVSTATE    (1u << 17)
+#define SIM_CFSR_INVPC       (1u << 18)
+#define SIM_CFSR_DIVBYZERO   (1u << 25)
+
+/* RCC_CSR reset flags (RM0383 6.3.17). */
+#define SIM_RESET_BOR  (1u << 25)
+#define SIM_RESET_PIN  (1u << 26)
+#define SIM_RESET_POR  (1u << 27)
+#define SIM_RESET_SOFT (1u << 28)
+#define SIM_RESET_IWDG (1u << 29)
+
+/** Everything that happens at a known time. One entry each; SIM_NEVER is off. */
+enum sim_timer {
+    SIM_T_SYSTICK,
+    SIM_T_IWDG,
+    SIM_T_FLASH,
+    SIM_T_RCC,
+    SIM_T_WEAK,
+    SIM_T_TICK,
+    SIM_T_UART_IN, /* next byte from the host is at the pin, per port */
+    SIM_T_USART_TX = SIM_T_UART_IN + SIM_UART_PORTS, /* shift register empty, per USART */
+    SIM_T_USART_IDLE = SIM_T_USART_TX + SIM_USARTS,  /* line idle for a frame, per USART */
+    SIM_T_COUNT = SIM_T_USART_IDLE + SIM_USARTS
+};
+
+struct sim_nvic {
+    uint32_t enabled[4], pending[4], active[4]; /* by exception number */
+    uint32_t line[4];                           /* level of the interrupt lines */
+    uint8_t priority[SIM_EXC_MAX];
+    uint32_t vtor, prigroup, scr, ccr, shcsr_enable;
+    uint32_t cfsr, hfsr, mmfar, bfar, cpacr, fpccr, fpcar, fpdscr, demcr;
+    uint32_t mpu_ctrl, mpu_rnr, mpu_rbar[8], mpu_rasr[8];
+    uint32_t systick_ctrl, systick_load, systick_left; /* left: ticks, while stopped */
+    bool systick_flag;
+    uint32_t dwt_ctrl, cyccnt_base;
+    uint64_t cyccnt_since_ps;
+};
+
+struct sim_rcc {
+    uint32_t cr, pllcfgr, cfgr, cir, csr, bdcr;
+    uint32_t rstr[4], enr[4], lpenr[4], other[40];
+    uint64_t hsi_ready_ps, hse_ready_ps, pll_ready_ps, lsi_ready_ps;
+    uint32_t sws;
+    uint32_t sysclk_hz, hclk_hz, pclk_hz[2]; /* pclk_hz: APB1, APB2 */
+    uint64_t ps_per_cycle;
+    uint32_t pwr_cr, pwr_csr;
+    bool warned_wait_states, warned_voltage, warned_apb;
+};
+
+struct sim_weak_word {
+    uint32_t offset; /* in flash */
+    uint32_t mask;   /* bits that read at random */
+};
+
+struct sim_flash {
+    uint32_t acr, sr, cr, optcr;
+    uint32_t optcr_stored; /* non-volatile */
+    uint8_t key_step, optkey_step;
+    bool key_locked_out, optkey_locked_out;
+    uint64_t busy_until_ps;
+    bool op_erase; /* the operation under way */
+    uint32_t op_offset, op_size, op_old, op_sector;
+    bool stale_any;
+    uint8_t stale_sector[FERRY_SIM_MAX_SECTORS];
+    struct sim_weak_word weak[SIM_WEAK_WORDS];
+    uint32_t weak_count;
+    uint64_t ops; /* erase and program operations begun */
+    uint64_t cut_at;
+    struct ferry_sim_cut_plan cut;
+    uint32_t chunk_gen[SIM_MAX_CHUNKS];
+};
+
+struct sim_gpio {
+    uint32_t moder, otyper, ospeedr, pupdr, odr, lckr, afr[2];
+    uint16_t driven, level; /* from outside: which pins, and how */
+    uint16_t shown;         /* output levels already reported */
+    uint16_t shown_mask;
+};
+
+struct sim_usart {
+    uint32_t sr, dr_rx, dr_tx, brr, cr1, cr2, cr3, gtpr;
+    uint8_t shift;
+    bool shifting, tdr_full, sr_read, tc_read, rx_since_idle;
+};
+
+struct sim_uart_line { /* host side of a port */
+    uint8_t queue[SIM_UART_QUEUE];
+    uint32_t head, count;
+    uint32_t baud;
+    uint64_t free_ps; /* the wire towards the node is free from here */
+    uint32_t noise;
+    bool unplugged;
+};
+
+struct sim_dma_stream {
+    uint32_t cr, ndtr, par, m0ar, m1ar, fcr;
+    uint32_t reload, offset;
+};
+
+struct sim_dma {
+    uint32_t isr[2];
+    struct sim_dma_stream stream[8];
+};
+
+struct sim_iwdg {
+    uint32_t pr, rlr;
+    bool running, unlocked;
+    uint64_t update_until_ps;
+};
+
+/** CPU registers as the snapshot keeps them. */
+struct sim_cpu_regs {
+    uint32_t r[13], lr, pc, xpsr, msp, psp, control, primask, basepri, faultmask, fpscr;
+    uint64_t d[16];
+};
+
+/** Plain data: a snapshot copies it as it is. */
+struct sim_state {
+    uint64_t now_ps;
+    uint64_t timer[SIM_T_COUNT];
+    uint64_t tick_period_ps;
+    uint64_t stall_until_ps;
+    uint64_t random;
+    uint32_t ram_seed;
+    bool powered, sleeping, sleep_event, lockup;
+    uint32_t reset_pending; /* SIM_RESET_* asked for by the chip itself */
+    bool cut_pending;
+    uint32_t led_shown;
+    uint32_t next_gen;
+    struct sim_nvic nvic;
+    struct sim_rcc rcc;
+    struct sim_flash flash;
+    struct sim_gpio gpio[SIM_GPIOS];
+    struct sim_usart usart[SIM_USARTS];
+    struct sim_uart_line line[SIM_UART_PORTS];
+    struct sim_dma dma[2];
+    struct sim_iwdg iwdg;
+    uint32_t store[SIM_STORES][SIM_PERIPH_GRANULE / 4];
+    struct ferry_sim_counters counters;
+};
+
+/** Why the CPU engine came back. */
+enum sim_cpu_stop {
+    SIM_CPU_DEADLINE,
+    SIM_CPU_SVC,
+    SIM_CPU_EXC_RETURN,
+    SIM_CPU_BKPT,
+    SIM_CPU_UNDEFINED,
+    SIM_CPU_WAIT,       /* WFI */
+    SIM_CPU_WAIT_EVENT, /* WFE */
+    SIM_CPU_READ_FAULT,
+    SIM_CPU_WRITE_FAULT,
+    SIM_CPU_FETCH_FAULT,
+};
+
+/** What a register callback of the engine needs to know. */
+struct sim_region {
+    struct ferry_sim *b;
+    uint32_t base;
+};
+
+struct ferry_sim {
+    struct sim_state s; /* first: the hot fields near the start */
+
+    /* Hot: read by the block hook. */
+    uint64_t deadline_ps;
+    uint32_t block_pc, block_size;
+    bool bus_fault;          /* an access to reserved peripheral space, to be answered */
+    uint64_t unclocked_told; /* by peripheral: said once */
+    bool watch_masks;        /* an interrupt waits behind PRIMASK, BASEPRI or FAULTMASK */
+    bool dead; /* power or reset struck inside this block: nothing has effect any more */
+
+    const struct sim_board *board;
+    const struct sim_chip *chip;
+    bool no_hse, boot0;
+    uint32_t seed;
+    uint8_t uid[FERRY_SIM_UID_BYTES];
+
+    uc_engine *uc;
+    struct sim_region region[SIM_REGIONS];
+    unsigned region_count;
+    int cpu_stop; /* enum sim_cpu_stop, set by hooks */
+    uint32_t fault_address;
+    uint32_t restores; /* since the engine was made */
+    uint8_t *exec_map; /* per SIM_CHUNK of flash: code was run from there */
+    bool ram_executed;
+
+    uint8_t *cells; /* what the flash holds */
+    uint8_t *view;  /* what the core sees: cells, but for stale cache lines and weak bits */
+    uint8_t *old;   /* contents before the last erase of each sector */
+    uint8_t *ram;
+    uint8_t *rom;    /* system memory, OTP, unique id: 32 KB at 0x1FFF0000 */
+    uint8_t *option; /* 4 KB at 0x1FFFC000 */
+    uint32_t sector_offset[FERRY_SIM_MAX_SECTORS];
+    uint8_t granule[SIM_PERIPH_SPAN / SIM_PERIPH_GRANULE]; /* periph index + 1, 0: none */
+    bool flush_pending;
+    uint32_t flush_low, flush_high; /* flash offsets whose translated code is stale */
+
+    bool stop_requested, power_cut_done;
+    ferry_sim_event_fn event_fn;
+    void *event_ctx;
+    ferry_sim_flash_op_fn flash_op_fn;
+    void *flash_op_ctx;
+    ferry_sim_peer_fn tick_fn;
+    void *tick_ctx;
+    ferry_sim_uart_fn uart_fn[SIM_UART_PORTS];
+    void *uart_ctx[SIM_UART_PORTS];
+};
+
+/* ---- board.c: time ---- */
+/** The block hook stops before the next block, so that the run loop looks at the world again. */
+void sim_kick(struct ferry_sim *b);
+void sim_timer_set(struct ferry_sim *b, unsigned timer, uint64_t at_ps);
+/** Deterministic noise. */
+uint32_t sim_random(struct ferry_sim *b);
+/** Ask for a reset of the chip, from inside: takes effect before the next block. */
+void sim_request_reset(struct ferry_sim *b, uint32_t flags);
+
+/* ---- events.c ---- */
+void sim_event(struct ferry_sim *b, enum ferry_sim_event_kind kind, uint32_t a, uint32_t x,
+               uint32_t c, const char *text);
+void sim_misuse(struct ferry_sim *b, const char *text);
+
+/* ---- cpu.c: the only file that calls the engine ---- */
+int sim_cpu_open(struct ferry_sim *b);
+void sim_cpu_close(struct ferry_sim *b);
+/** New engine (the old one's leaked translations go with it), registers kept. */
+int sim_cpu_reopen(struct ferry_sim *b);
+void sim_cpu_reset(struct ferry_sim *b, uint32_t sp, uint32_t pc);
+/** Run blocks until deadline_ps or something to handle. */
+enum sim_cpu_stop sim_cpu_run(struct ferry_sim *b);
+void sim_cpu_save(struct ferry_sim *b, struct sim_cpu_regs *out);
+void sim_cpu_load(struct ferry_sim *b, const struct sim_cpu_regs *in);
+uint32_t sim_cpu_get(struct ferry_sim *b, int reg);
+void sim_cpu_set(struct ferry_sim *b, int reg, uint32_t value);
+/** Forget translated code of flash [offset, offset + size): now, between runs. */
+void sim_cpu_flush(struct ferry_sim *b, uint32_t offset, uint32_t size);
+void sim_cpu_flush_ram(struct ferry_sim *b);
+
+/* ---- exception.c ---- */
+/** Take the exception that is due, if any. @return true when one was taken */
+bool sim_exception_dispatch(struct ferry_sim *b);
+void sim_exception_return(struct ferry_sim *b, uint32_t exc_return);
+/** A synchronous fault at the present PC: enter its handler, or HardFault, or lock up. */
+void sim_exception_fault(struct ferry_sim *b, int exc, uint32_t cfsr, const char *text);
+void sim_exception_svc(struct ferry_sim *b);
+
+/* ---- nvic.c ---- */
+void sim_nvic_reset(struct ferry_sim *b);
+uint32_t sim_nvic_read(struct ferry_sim *b, uint32_t offset);
+void sim_nvic_write(struct ferry_sim *b, uint32_t offset, uint32_t value, uint32_t mask);
+void sim_nvic_pend(struct ferry_sim *b, int exc);
+void sim_nvic_line(struct ferry_sim *b, unsigned irq, bool level);
+/** Highest pending enabled exception, 0 for none. */
+int sim_nvic_highest(const struct ferry_sim *b);
+/** Group priority of an exception (lower is more urgent; -3 to -1 fixed). */
+int sim_nvic_priority(const struct ferry_sim *b, int exc);
+/** Priority the core runs at, from active exceptions and, if asked, the mask registers. */
+int sim_nvic_running(struct ferry_sim *b, bool with_masks);
+/** An interrupt is due now. */
+bool sim_nvic_due(struct ferry_sim *b);
+/** As sim_nvic_due, but as WFI sees it: PRIMASK does not count. */
+bool sim_nvic_wakes(struct ferry_sim *b);
+void sim_systick_expired(struct ferry_sim *b);
+/** Before / after a change of ps_per_cycle. */
+uint32_t sim_systick_left(const struct ferry_sim *b);
+void sim_systick_restart(struct ferry_sim *b, uint32_t left);
+uint32_t sim_cyccnt(const struct ferry_sim *b);
+
+/* ---- bus.c ---- */
+void sim_bus_init(struct ferry_sim *b);
+void sim_bus_reset(struct ferry_sim *b);
+uint32_t sim_bus_read(struct ferry_sim *b, uint32_t address, unsigned size);
+void sim_bus_write(struct ferry_sim *b, uint32_t address, unsigned size, uint32_t value);
+/** Host pointer into RAM, NULL when any byte is outside. */
+uint8_t *sim_bus_ram(struct ferry_sim *b, uint32_t address, size_t size);
+/** Reset the peripherals that an RCC reset register names. */
+void sim_bus_reset_by(struct ferry_sim *b, unsigned bus, uint32_t bits);
+bool sim_bus_clocked(const struct ferry_sim *b, const struct sim_periph *p);
+
+/* ---- peripherals: read and write whole words; mask tells which bits a narrow store drives ---- */
+typedef uint32_t (*sim_read_fn)(struct ferry_sim *b, unsigned index, uint32_t offset);
+typedef void (*sim_write_fn)(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
+                             uint32_t mask);
+uint32_t sim_rcc_read(struct ferry_sim *b, unsigned index, uint32_t offset);
+void sim_rcc_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
+                   uint32_t mask);
+void sim_rcc_reset(struct ferry_sim *b, uint32_t cause);
+/** A ready time has come, or a register changed: recompute the clock tree. */
+void sim_rcc_update(struct ferry_sim *b);
+uint32_t sim_pwr_read(struct ferry_sim *b, unsigned index, uint32_t offset);
+void sim_pwr_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
+                   uint32_t mask);
+
+uint32_t sim_flash_read(struct ferry_sim *b, unsigned index, uint32_t offset);
+void sim_flash_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
+                     uint32_t mask);
+void sim_flash_reset(struct ferry_sim *b);
+/** A store of the core or of DMA into flash. */
+void sim_flash_store(struct ferry_sim *b, uint32_t offset, unsigned size, uint32_t value);
+/** The operation under way has ended. */
+void sim_flash_finish(struct ferry_sim *b);
+/** Power or reset struck: an operation under way is torn. */
+void sim_flash_abort(struct ferry_sim *b);
+void sim_flash_jitter(struct ferry_sim *b);
+/** Cells changed from outside: show them. */
+void sim_flash_changed(struct ferry_sim *b, uint32_t offset, uint32_t size);
+void sim_flash_store_options(struct ferry_sim *b, uint32_t optcr);
+int sim_flash_sector_of(const struct ferry_sim *b, uint32_t offset);
+/* flash_model.c: cells, cuts, cache */
+void sim_cells_erase(struct ferry_sim *b, uint32_t offset, uint32_t size, int sector);
+void sim_cells_program(struct ferry_sim *b, uint32_t offset, unsigned size, uint32_t value);
+void sim_cells_tear(struct ferry_sim *b, uint32_t seed, bool unstable);
+void sim_cells_revert(struct ferry_sim *b);
+void sim_cache_control(struct ferry_sim *b, uint32_t before, uint32_t after);
+void sim_cache_clear(struct ferry_sim *b);
+
+uint32_t sim_gpio_read(struct ferry_sim *b, unsigned index, uint32_t offset);
+void sim_gpio_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
+                    uint32_t mask);
+void sim_gpio_reset(struct ferry_sim *b, unsigned index);
+bool sim_gpio_is_alternate(const struct ferry_sim *b, unsigned pin, unsigned function);
+/** Report output and LED changes, also those by loss of power. */
+void sim_gpio_show(struct ferry_sim *b);
+
+uint32_t sim_usart_read(struct ferry_sim *b, unsigned index, uint32_t offset);
+void sim_usart_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
+                     uint32_t mask);
+void sim_usart_reset(struct ferry_sim *b, unsigned index);
+void sim_usart_sent(struct ferry_sim *b, unsigned index);
+void sim_usart_idle(struct ferry_sim *b, unsigned index);
+/** DMA moved a byte: for the request levels. */
+uint8_t sim_usart_dma_take(struct ferry_sim *b, unsigned index);
+void sim_usart_dma_give(struct ferry_sim *b, unsigned index, uint8_t byte);
+void sim_usart_dma_ready(struct ferry_sim *b, enum sim_dma_source source, unsigned index);
+/** The next queued byte of a port is at the node's pin. */
+void sim_line_arrived(struct ferry_sim *b, unsigned port);
+void sim_line_schedule(struct ferry_sim *b, unsigned port);
+
+uint32_t sim_dma_read(struct ferry_sim *b, unsigned index, uint32_t offset);
+void sim_dma_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
+                   uint32_t mask);
+void sim_dma_reset(struct ferry_sim *b, unsigned index);
+/** A peripheral asks for one transfer. @return false when no stream serves it */
+bool sim_dma_request(struct ferry_sim *b, enum sim_dma_source source, unsigned index);
+
+uint32_t sim_iwdg_read(struct ferry_sim *b, unsigned index, uint32_t offset);
+void sim_iwdg_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
+                    uint32_t mask);
+void sim_iwdg_reset(struct ferry_sim *b);
+void sim_iwdg_expired(struct ferry_sim *b);
+
+/** register = (register & ~mask) | (value & mask) */
+static inline uint32_t sim_merge(uint32_t reg, uint32_t value, uint32_t mask)
+{
+    return (reg & ~mask) | (value & mask);
+}
+
+#endif
