@@ -25,7 +25,7 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 setup:
-	@tools/setup
+	@mkdir -p build && FERRY_MBEDTLS_DIR=$(MBEDTLS) tools/setup
 
 # configure NAME, build NAME: a CMake preset
 define build
@@ -71,7 +71,8 @@ install: host boards
 flash: host board-$(BOARD)
 	@tools/flash --board $(BOARD) --probe $(PROBE) $(if $(FACTORY),--factory $(FACTORY))
 
-docs: setup
+docs:
+	@command -v doxygen >/dev/null || { echo 'make docs needs doxygen: apt-get install doxygen' >&2; exit 1; }
 	@doxygen docs/Doxyfile && echo "build/doxygen/html/index.html"
 
 clean:
