@@ -54,7 +54,6 @@ static void listen(bool for_ever)
 
     ferry_listen_begin(&window, now_ms(), for_ever);
     do {
-        stm32f4_watchdog_feed(); /* runs here only if an option byte starts it */
         (void)ferry_endpoint_step(&boot.endpoint);
         events = ferry_endpoint_events(&boot.endpoint);
         if ((events & FERRY_EVENT_RESET) != 0) {

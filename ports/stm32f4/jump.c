@@ -32,9 +32,10 @@ static void reset_clock(void)
     RCC_REGS->CR |= RCC_CR_HSION;
     while ((RCC_REGS->CR & RCC_CR_HSIRDY) == 0) {
     }
-    RCC_REGS->CFGR = 0;
+    RCC_REGS->CFGR &= ~RCC_CFGR_SW_MASK;
     while ((RCC_REGS->CFGR & RCC_CFGR_SWS_MASK) != 0) {
     }
+    RCC_REGS->CFGR = 0; /* the prescalers after the clock: APB1 never gets more than it bears */
     RCC_REGS->CR &= ~(RCC_CR_PLLON | RCC_CR_HSEON);
     RCC_REGS->PLLCFGR = RCC_PLLCFGR_RESET;
     FLASH_REGS->ACR = 0; /* no wait states, caches off and, next line, empty */
