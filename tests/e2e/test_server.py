@@ -17,6 +17,7 @@ import struct
 import subprocess
 import threading
 import time
+import warnings
 
 import pytest
 
@@ -887,7 +888,9 @@ def test_tls(tmp_path, images, certificate):
         assert bad.returncode == 1 and "certificate" in bad.stderr.lower()
         old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
-        old.maximum_version = ssl.TLSVersion.TLSv1_1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            old.maximum_version = ssl.TLSVersion.TLSv1_1
         with pytest.raises((ssl.SSLError, OSError)):
             with socket.create_connection(("127.0.0.1", server.port)) as raw:
                 old.wrap_socket(raw)
@@ -902,7 +905,8 @@ def test_swupdate_polls_identifies_and_reports(tmp_path, images, certificate):
     cert, _ = certificate  # swupdate wants one for its own images; it is never used
     server = Server(tmp_path, [images.public], poll_interval="00:00:01")
     settings = tmp_path / "swupdate.cfg"
-    settings.write_text('identify : ( { name = "board"; value = "%s"; },\n'
+    settings.write_text('globals : {};\n'
+                        'identify : ( { name = "board"; value = "%s"; },\n'
                         '  { name = "version"; value = "0.9.0"; } );\n' % BOARD)
     try:
         server.publish([images.make("1.0.0", slot) for slot in "ab"], "1.0.0")
