@@ -1,20 +1,17 @@
-/* From reset to main: .data, .bss. The symbols come from memory.ld.in. */
+/* From reset to main: .data, .bss. */
 #include "startup.h"
-#include "stm32f4.h"
 #include "port.h"
 
-extern uint32_t link_data_load[], link_data_start[], link_data_end[];
-extern uint32_t link_bss_start[], link_bss_end[];
+#include <string.h>
+
+/* From memory.ld.in; the sizes are the addresses of their symbols. */
+extern char link_data_load[], link_data_start[], link_data_size[];
+extern char link_bss_start[], link_bss_size[];
 
 _Noreturn void Reset_Handler(void)
 {
-    const uint32_t *from = link_data_load;
-    for (uint32_t *to = link_data_start; to < link_data_end;) {
-        *to++ = *from++;
-    }
-    for (uint32_t *to = link_bss_start; to < link_bss_end;) {
-        *to++ = 0;
-    }
+    memcpy(link_data_start, link_data_load, (size_t)link_data_size);
+    memset(link_bss_start, 0, (size_t)link_bss_size);
     main();
     stm32f4_reset();
 }
