@@ -1,6 +1,7 @@
 /* The management API: upload, publish, lists. */
 #include "handlers.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,11 +37,16 @@ static enum MHD_Result refuse_image(struct request *request, int status)
  */
 static enum store_result keep_image(struct request *request, const struct artifact *artifact)
 {
+    struct store *store = request->server->store;
+    if (store_judge_artifact(store, artifact) == STORE_CONFLICT) {
+        return STORE_CONFLICT;
+    }
     if (!upload_commit(request->upload)) {
-        LOG_EVENT(LEVEL_ERROR, "artifact_not_stored", LOG_S("sha256", artifact->hashes.sha256));
+        LOG_EVENT(LEVEL_ERROR, "artifact_not_stored", LOG_S("sha256", artifact->hashes.sha256),
+                  LOG_S("cause", strerror(errno)));
         return STORE_ERROR;
     }
-    return store_add_artifact(request->server->store, artifact);
+    return store_add_artifact(store, artifact);
 }
 
 enum MHD_Result api_upload(struct request *request)

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ enum {
     CONNECTION_MEMORY = 32768, /* bytes of headers and buffers of one connection */
     CONNECTION_TIMEOUT_S = 30, /* without a byte in either direction */
     DRAIN_MAX = 1 << 20,       /* bytes of a refused body that are read before giving up */
+    DRAIN_TIME_MS = 10000,     /* and for so long */
     STOP_WAIT_MS = 30000       /* for running requests after SIGTERM */
 };
 
@@ -164,6 +166,7 @@ static void take_body(struct request *request, const char *bytes, size_t size)
     }
     if (request->upload != NULL) {
         if (!upload_feed(request->upload, bytes, size)) {
+            LOG_EVENT(LEVEL_ERROR, "upload_failed", LOG_S("cause", strerror(errno)));
             request->problem = PROBLEM_INTERNAL;
         } else if (upload_too_large(request->upload)) {
             request->problem = PROBLEM_TOO_LARGE;
@@ -171,6 +174,14 @@ static void take_body(struct request *request, const char *bytes, size_t size)
     } else if (request->route->body == BODY_JSON && !keep_json(request, bytes, size)) {
         request->problem = PROBLEM_TOO_LARGE;
     }
+}
+
+/* A body that nobody wants is read a while, so that the client hears why; then it is cut. */
+static bool may_go_on(const struct request *request)
+{
+    bool is_wanted = request->problem == PROBLEM_NONE && request->route->body != BODY_NONE;
+    return is_wanted || (request->body_seen <= body_limit(request) + DRAIN_MAX &&
+                         now_ms() - request->started_ms <= DRAIN_TIME_MS);
 }
 
 /* libmicrohttpd calls this with the headers, for each piece of the body, and at its end. */
@@ -195,10 +206,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
     if (*size > 0) {
         take_body(request, bytes, *size);
         *size = 0;
-        uint64_t spare = request->problem != PROBLEM_NONE || request->route->body == BODY_NONE
-                             ? body_limit(request) + DRAIN_MAX
-                             : UINT64_MAX;
-        return request->body_seen <= spare ? MHD_YES : MHD_NO;
+        return may_go_on(request) ? MHD_YES : MHD_NO;
     }
     if (request->problem != PROBLEM_NONE) {
         return http_reply_problem(request, request->problem);
@@ -206,19 +214,34 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
     return request->route->handle(request);
 }
 
+/* The peer's numeric address, for the log. */
+static const char *client_address(struct MHD_Connection *connection, char text[NI_MAXHOST])
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (info == NULL || info->client_addr == NULL) {
+        return "";
+    }
+    socklen_t size = info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                              : sizeof(struct sockaddr_in);
+    int result = getnameinfo(info->client_addr, size, text, NI_MAXHOST, NULL, 0, NI_NUMERICHOST);
+    return result == 0 ? text : "";
+}
+
 static void on_completed(void *ctx, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode code)
 {
     (void)ctx;
-    (void)connection;
+    char client[NI_MAXHOST];
     struct request *request = *state;
     if (request == NULL) {
         return;
     }
     *state = NULL;
     LOG_EVENT(request->status >= 500 ? LEVEL_WARN : LEVEL_INFO, "request",
-              LOG_S("method", request->method), LOG_S("path", request->path),
-              LOG_N("status", request->status), LOG_N("ms", now_ms() - request->started_ms),
+              LOG_S("client", client_address(connection, client)), LOG_S("method", request->method),
+              LOG_S("path", request->path), LOG_N("status", request->status),
+              LOG_N("ms", now_ms() - request->started_ms),
               LOG_N("complete", code == MHD_REQUEST_TERMINATED_COMPLETED_OK));
     upload_close(request->upload);
     free(request->body);

@@ -44,7 +44,8 @@ enum MHD_Result http_reply(struct request *request, unsigned status, struct MHD_
         add_header(response, "Connection", "close");
     }
     request->status = status;
-    upload_close(request->upload); /* before the client hears, so that it never sees the temp file */
+    upload_close(
+        request->upload); /* before the client hears, so that it never sees the temp file */
     request->upload = NULL;
     enum MHD_Result result = MHD_queue_response(request->connection, status, response);
     MHD_destroy_response(response);

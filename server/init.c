@@ -100,32 +100,46 @@ static bool write_config(const char *path, const char *key_list)
     return fclose(file) == 0 && length > 0;
 }
 
-/* Makes a token, stores its hash, prints it. */
-static bool issue(struct store *store, const char *kind, const char *prefix, const char *use)
+struct token_kind {
+    const char *name;
+    const char *prefix;
+    const char *use;
+};
+
+static const struct token_kind token_kinds[] = {
+    {"publish", "fpub", "for `ferry publish` and the status page"},
+    {"enrol", "fenr", "for gateways: TargetToken or GatewayToken"},
+};
+enum { TOKEN_KINDS = sizeof token_kinds / sizeof token_kinds[0] };
+
+/* Makes a token, stores its hash in place of all others of its kind, prints it. */
+static bool issue(struct store *store, const struct token_kind *kind)
 {
     char token[TOKEN_TEXT_SIZE];
     uint8_t hash[TOKEN_HASH_SIZE];
-    if (!token_make(prefix, token)) {
+    if (!token_make(kind->prefix, token)) {
         return false;
     }
     token_hash(token, hash);
-    bool ok = store_add_token(store, kind, hash);
+    bool ok = store_replace_tokens(store, kind->name, hash);
     if (ok) {
-        printf("%-15s %s  (%s)\n", kind, token, use);
+        printf("%-8s %s  (%s)\n", kind->name, token, kind->use);
     }
     OPENSSL_cleanse(token, sizeof token);
     return ok;
 }
 
-static bool issue_both(const char *data)
+static bool issue_all(const char *data)
 {
     struct store *store = store_open(data, true);
     if (store == NULL) {
         return false;
     }
     puts("Tokens, shown only now:");
-    bool ok = issue(store, "publish", "fpub", "for `ferry publish` and the status page") &&
-              issue(store, "enrol", "fenr", "for gateways: TargetToken or GatewayToken");
+    bool ok = true;
+    for (size_t i = 0; ok && i < TOKEN_KINDS; i++) {
+        ok = issue(store, &token_kinds[i]);
+    }
     store_close(store);
     return ok;
 }
@@ -158,7 +172,7 @@ int init_data(const char *data, const char *const keys[], size_t key_count)
             return EXIT_FAILED;
         }
     }
-    if (!issue_both(data)) {
+    if (!issue_all(data)) {
         return EXIT_FAILED;
     }
     if (!write_config(config, list)) {
@@ -171,6 +185,34 @@ int init_data(const char *data, const char *const keys[], size_t key_count)
     return EXIT_OK;
 }
 
+/* NULL after a message. */
+static struct store *open_existing(const char *data)
+{
+    struct store *store = store_open(data, false);
+    if (store == NULL) {
+        fprintf(stderr, "ferry-server: no database in %s; make it by `ferry-server init`\n", data);
+    }
+    return store;
+}
+
+int init_renew_token(const char *data, const char *kind)
+{
+    const struct token_kind *found = NULL;
+    for (size_t i = 0; i < TOKEN_KINDS; i++) {
+        if (strcmp(kind, token_kinds[i].name) == 0) {
+            found = &token_kinds[i];
+        }
+    }
+    if (found == NULL) {
+        fprintf(stderr, "ferry-server: the kinds of tokens are publish and enrol\n");
+        return EXIT_FAILED;
+    }
+    struct store *store = open_existing(data);
+    bool ok = store != NULL && issue(store, found);
+    store_close(store);
+    return ok ? EXIT_OK : EXIT_FAILED;
+}
+
 int init_add_target(const char *data, const char *controller)
 {
     char token[TOKEN_TEXT_SIZE];
@@ -180,10 +222,9 @@ int init_add_target(const char *data, const char *controller)
                         "A-Z a-z 0-9 . _ -\n");
         return EXIT_FAILED;
     }
-    struct store *store = store_open(data, false);
+    struct store *store = open_existing(data);
     if (store == NULL || !token_make("ftgt", token)) {
         store_close(store);
-        fprintf(stderr, "ferry-server: no database in %s; make it by `ferry-server init`\n", data);
         return EXIT_FAILED;
     }
     token_hash(token, hash);

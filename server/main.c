@@ -20,11 +20,13 @@ static const char usage_text[] =
     "usage: ferry-server --config FILE [--check-config] [--log-level error|warn|info|debug]\n"
     "       ferry-server init --data DIR [--bootstrap-key PUB.pem]...\n"
     "       ferry-server target add ID --data DIR\n"
+    "       ferry-server token renew publish|enrol --data DIR\n"
     "       ferry-server --help | --version\n"
     "\n"
     "Publishes signed images and offers them to devices (docs/SERVER.md).\n"
     "  init         make a data folder: configuration, database, tokens (printed once)\n"
     "  target add   add a device with a token of its own (printed once)\n"
+    "  token renew  make a new token of a kind, end the older ones\n"
     "Exit codes: 0 done, 1 failure, 2 wrong usage.\n";
 
 struct options {
@@ -232,6 +234,9 @@ int main(int argc, char **argv)
     }
     if (words == 3 && strcmp(word[0], "target") == 0 && strcmp(word[1], "add") == 0) {
         return init_add_target(options.data, word[2]);
+    }
+    if (words == 3 && strcmp(word[0], "token") == 0 && strcmp(word[1], "renew") == 0) {
+        return init_renew_token(options.data, word[2]);
     }
     return usage();
 }

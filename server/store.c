@@ -228,12 +228,14 @@ bool store_healthy(struct store *store)
     return number == SCHEMA_NUMBER;
 }
 
-bool store_add_token(struct store *store, const char *kind, const uint8_t hash[TOKEN_HASH_SIZE])
+bool store_replace_tokens(struct store *store, const char *kind,
+                          const uint8_t hash[TOKEN_HASH_SIZE])
 {
     if (!store_begin(store)) {
         return false;
     }
-    bool ok = store_run(store, "INSERT INTO tokens (kind, hash, created) VALUES (?, ?, ?)", "shi",
+    bool ok = store_run(store, "DELETE FROM tokens WHERE kind = ?", "s", kind) &&
+              store_run(store, "INSERT INTO tokens (kind, hash, created) VALUES (?, ?, ?)", "shi",
                         kind, hash, store_now());
     return store_commit(store, ok);
 }

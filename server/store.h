@@ -83,12 +83,20 @@ void store_close(struct store *store);
 bool store_healthy(struct store *store);
 
 /* --- tokens: kind is "publish" or "enrol" --- */
-bool store_add_token(struct store *store, const char *kind, const uint8_t hash[TOKEN_HASH_SIZE]);
+/* Removes all tokens of the kind and adds this one. */
+bool store_replace_tokens(struct store *store, const char *kind,
+                          const uint8_t hash[TOKEN_HASH_SIZE]);
 bool store_has_token(struct store *store, const char *kind, const uint8_t hash[TOKEN_HASH_SIZE]);
 
 /* --- artifacts and releases (store_releases.c) --- */
 
-/* CREATED; OK if it was there; CONFLICT if a release has this version, board and slot otherwise. */
+/*
+ * What adding would meet: NOT_FOUND (nothing, go on), OK (it is there), CONFLICT (a release has
+ * other content for this version, board and slot).
+ */
+enum store_result store_judge_artifact(struct store *store, const struct artifact *artifact);
+
+/* CREATED, or as store_judge_artifact. */
 enum store_result store_add_artifact(struct store *store, const struct artifact *artifact);
 
 /*

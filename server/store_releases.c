@@ -34,20 +34,38 @@ static bool exists(struct store *store, sqlite3_stmt *statement)
     return found;
 }
 
+/* NOT_FOUND: it may be added; OK: it is there; CONFLICT: its place in a release is taken. */
+static enum store_result judge_artifact(struct store *store, const struct artifact *artifact)
+{
+    const struct image_facts *facts = &artifact->facts;
+    if (exists(store, store_prepare(store, "SELECT 1 FROM artifacts WHERE sha256 = ?", "s",
+                                    artifact->hashes.sha256))) {
+        return STORE_OK;
+    }
+    bool is_taken =
+        exists(store, store_prepare(store,
+                                    "SELECT 1 FROM release_artifacts ra"
+                                    " JOIN releases r ON r.id = ra.release"
+                                    " WHERE r.version = ? AND ra.board = ? AND ra.slot = ?",
+                                    "sss", facts->version, facts->board, facts->slot));
+    return is_taken ? STORE_CONFLICT : STORE_NOT_FOUND;
+}
+
+enum store_result store_judge_artifact(struct store *store, const struct artifact *artifact)
+{
+    store_lock(store);
+    enum store_result result = judge_artifact(store, artifact);
+    store_unlock(store);
+    return result;
+}
+
 static enum store_result insert_artifact(struct store *store, const struct artifact *artifact)
 {
     const struct image_facts *facts = &artifact->facts;
     const struct artifact_hashes *hashes = &artifact->hashes;
-    if (exists(store, store_prepare(store, "SELECT 1 FROM artifacts WHERE sha256 = ?", "s",
-                                    hashes->sha256))) {
-        return STORE_OK;
-    }
-    if (exists(store, store_prepare(store,
-                                    "SELECT 1 FROM release_artifacts ra"
-                                    " JOIN releases r ON r.id = ra.release"
-                                    " WHERE r.version = ? AND ra.board = ? AND ra.slot = ?",
-                                    "sss", facts->version, facts->board, facts->slot))) {
-        return STORE_CONFLICT;
+    enum store_result result = judge_artifact(store, artifact);
+    if (result != STORE_NOT_FOUND) {
+        return result;
     }
     bool ok = store_run(store,
                         "INSERT INTO artifacts (sha256, sha1, md5, board, slot, version, counter,"

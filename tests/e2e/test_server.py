@@ -281,6 +281,45 @@ def test_state_survives_a_restart(server, release):
     assert server.offer("node") == action
 
 
+def test_what_was_answered_survives_a_kill(server, images):
+    """Ten rounds: kill the server while two clients write, then look for all they were told."""
+    for round_number in range(10):
+        version = f"1.{round_number}.0"
+        told = {}
+
+        def work():
+            try:
+                answer = server.publish([images.make(version, "a")], version)
+                told["release"] = answer.status
+                for done in range(1000):
+                    action = server.offer("node")
+                    if server.feedback("node", action, "proceeding", progress=(done, 1000)).status == 200:
+                        told["done"] = done
+            except (OSError, http.client.HTTPException):
+                pass
+
+        server.config_data("node", board=BOARD, version="0.9.0")
+        images.make(version, "a")
+        worker = threading.Thread(target=work)
+        worker.start()
+        time.sleep(0.02 * round_number)
+        server.process.kill()
+        server.process.wait()
+        server.reader.join()
+        worker.join()
+        server.start()
+        versions = [r["version"] for r in server.api("GET", "/api/v1/releases").json["releases"]]
+        if told.get("release") == 201:
+            assert version in versions
+        if "done" in told:
+            assert server.target("node")["action"]["done"] >= told["done"]
+        for path in (server.data / "artifacts").iterdir():
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
+        action = server.offer("node")
+        if action:
+            server.feedback("node", action, "closed", "failure")
+
+
 def test_health(server):
     answer = server.ask("GET", "/healthz")
     assert answer.status == 200 and answer.json["status"] == "ok"
@@ -335,6 +374,7 @@ def test_publishing_is_idempotent_and_versions_are_immutable(server, images):
     assert again.status == 200 and again.json["id"] == first.json["id"]
     other = images.make("1.0.0", "a", seed=2)
     assert server.upload(other).is_problem(409, "release_conflict")
+    assert len(list((server.data / "artifacts").iterdir())) == 2
 
 
 def test_a_published_version_takes_no_further_slot(server, images):
@@ -525,6 +565,16 @@ def test_target_tokens(server):
     again = run(BIN / "ferry-server", "target", "add", "own", "--data", server.data)
     assert again.returncode == 1 and "exists" in again.stderr
     assert run(BIN / "ferry-server", "target", "add", "a/b", "--data", server.data).returncode == 1
+
+
+def test_a_renewed_token_ends_the_old_one(server):
+    done = run(BIN / "ferry-server", "token", "renew", "publish", "--data", server.data)
+    assert done.returncode == 0
+    assert server.api("GET", "/api/v1/releases").is_problem(401, "no_token")
+    server.publish_token = re.search(r"fpub_\S+", done.stdout).group()
+    assert server.api("GET", "/api/v1/releases").status == 200
+    assert server.device("node").status == 200
+    assert run(BIN / "ferry-server", "token", "renew", "x", "--data", server.data).returncode == 1
 
 
 def test_a_target_sees_its_own_actions_only(server, release):
