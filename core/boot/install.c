@@ -76,10 +76,12 @@ static int check_slot_free(const struct ferry_node *node, uint8_t slot)
     if (slot == confirmed && node->content[slot] != FERRY_CONTENT_BAD) {
         return FERRY_SLOT_CONFIRMED;
     }
-    bool only_image = node->running == FERRY_SLOT_NONE && confirmed == FERRY_SLOT_NONE &&
-                      node->content[slot] == FERRY_CONTENT_VERIFIED &&
-                      node->content[other] != FERRY_CONTENT_VERIFIED;
-    return only_image ? FERRY_SLOT_CONFIRMED : FERRY_OK;
+    /* Without a confirmed image, or with a corrupt one, the other slot may be all that boots. */
+    bool other_boots = node->content[other] == FERRY_CONTENT_VERIFIED ||
+                       (other == confirmed && node->content[other] != FERRY_CONTENT_BAD);
+    bool last_image = node->running == FERRY_SLOT_NONE &&
+                      node->content[slot] == FERRY_CONTENT_VERIFIED && !other_boots;
+    return last_image ? FERRY_SLOT_CONFIRMED : FERRY_OK;
 }
 
 int ferry_install_open(struct ferry_install *install, const struct ferry_open *open)
@@ -147,7 +149,8 @@ int ferry_install_open_step(struct ferry_install *install)
         state->candidate == install->image.slot && is_candidate(install, install->image.hash);
     if (known && state->phase == FERRY_PHASE_PENDING) {
         install->next = install->image.total_size;
-    } else if (known && state->phase == FERRY_PHASE_FILLING) {
+    } else if (known && state->phase == FERRY_PHASE_FILLING &&
+               state->durable <= install->image.total_size) { /* else: another file, longer TLVs */
         install->next = state->durable;
     } else {
         install->next = 0;
@@ -175,7 +178,6 @@ static int erase_sector(struct ferry_install *install, uint32_t sector)
     const struct ferry_flash *flash = install->node->flash;
     const struct ferry_state *state = state_of(install);
 
-    install->node->content[install->image.slot] = FERRY_CONTENT_UNKNOWN;
     int status = flash->erase(flash->ctx, sector);
     if (status != FERRY_OK) {
         return status;
@@ -231,10 +233,11 @@ int ferry_install_write(struct ferry_install *install, const uint8_t *bytes, uin
     uint32_t to_grain = FERRY_JOURNAL_GRAIN - install->next % FERRY_JOURNAL_GRAIN;
 
     *used = 0;
-    if (!ferry_within(install->next, size, install->image.total_size) ||
+    if (size == 0 || !ferry_within(install->next, size, install->image.total_size) ||
         (size % 4 != 0 && install->next + size != install->image.total_size)) {
         return FERRY_BAD_LENGTH;
     }
+    install->node->content[install->image.slot] = FERRY_CONTENT_UNKNOWN;
     if ((state_of(install)->erased & sector_bit(install, sector)) == 0) {
         return erase_sector(install, sector);
     }
@@ -256,24 +259,31 @@ uint32_t ferry_install_durable(const struct ferry_install *install)
 
 /* ---- CLOSE ----------------------------------------------------------------------------------- */
 
-/* CLOSE without an open transfer: perhaps its answer was lost, even across a reset. */
+/*
+ * CLOSE without an open transfer: perhaps its answer was lost, even across a reset. A refusal is in
+ * the journal; what was accepted is compared once more, as CLOSE does not name the image's hash.
+ */
 static int close_again(struct ferry_install *install, const struct ferry_close *close)
 {
     struct ferry_node *node = install->node;
-    uint8_t slot = state_of(install)->candidate, scratch[FERRY_IMAGE_TLV_MAX];
+    const struct ferry_state *state = state_of(install);
+    uint8_t scratch[FERRY_IMAGE_TLV_MAX];
     struct ferry_slot_reader reader;
 
-    if (slot >= node->board->slot_count || state_of(install)->phase == FERRY_PHASE_FILLING) {
+    if (state->candidate >= node->board->slot_count || state->phase == FERRY_PHASE_FILLING) {
         return FERRY_NOT_OPEN;
     }
+    if (state->outcome != 0) {
+        return -(int)state->outcome;
+    }
     struct ferry_image_source source =
-        ferry_image_from_slot(&reader, node->flash, node->board, slot);
+        ferry_image_from_slot(&reader, node->flash, node->board, state->candidate);
     if (ferry_image_read(&source, scratch, &install->image) != FERRY_OK ||
         !is_candidate(install, install->image.hash) ||
         install->image.total_size != close->total_size) {
         return FERRY_NOT_OPEN;
     }
-    install->image.slot = slot;
+    install->image.slot = state->candidate;
     install->repeated = true;
     return FERRY_OK;
 }
@@ -351,13 +361,6 @@ static int record_pending(struct ferry_install *install)
     return record(install, &state);
 }
 
-/* The verdict over an image that was judged before. */
-static int earlier_verdict(const struct ferry_install *install)
-{
-    const struct ferry_state *state = state_of(install);
-    return state->phase == FERRY_PHASE_NONE ? -(int)state->outcome : FERRY_OK;
-}
-
 static int check_slice(struct ferry_install *install, const struct ferry_image_source *source)
 {
     uint8_t buffer[FERRY_SLICE_SIZE];
@@ -387,7 +390,7 @@ int ferry_install_close_step(struct ferry_install *install)
     }
     install->stage = FERRY_INSTALL_IDLE;
     if (install->repeated) {
-        return status == FERRY_OK ? earlier_verdict(install) : FERRY_NOT_OPEN;
+        return status == FERRY_OK ? -(int)state_of(install)->outcome : FERRY_NOT_OPEN;
     }
     if (status == FERRY_OK) {
         return record_pending(install);

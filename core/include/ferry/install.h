@@ -40,7 +40,8 @@ void ferry_install_init(struct ferry_install *install, struct ferry_node *node);
 /*
  * Judges the claims of an OPEN without touching flash, all but the signature (that is the next
  * ferry_install_open_step, as it takes long). Returns OK, an IMAGE_ error, BUSY_TRIAL,
- * SLOT_RUNNING or SLOT_CONFIRMED.
+ * SLOT_RUNNING or SLOT_CONFIRMED (also for the last image that boots, where the confirmed one does
+ * not).
  */
 int ferry_install_open(struct ferry_install *install, const struct ferry_open *open);
 
@@ -63,7 +64,11 @@ int ferry_install_write(struct ferry_install *install, const uint8_t *bytes, uin
 /* Bytes that survive a power cut now. */
 uint32_t ferry_install_durable(const struct ferry_install *install);
 
-/* Starts the check of what was written. Returns OK, NOT_OPEN, BAD_LENGTH (not all was sent). */
+/*
+ * Starts the check of what was written; without an open transfer, of what was accepted before (the
+ * answer may have been lost). Returns OK, NOT_OPEN, BAD_LENGTH (not all was sent), or why the last
+ * candidate was given up.
+ */
 int ferry_install_close(struct ferry_install *install, const struct ferry_close *close);
 
 /*
