@@ -76,7 +76,7 @@
 #define DWT_CTRL      REG(0xE0001000u)
 #define DWT_CYCCNT    REG(0xE0001004u)
 
-#define RAMCODE __attribute__((section(".ramcode"), noinline, long_call))
+#define RAMCODE __attribute__((section(".ramcode"), noinline))
 
 /* What a test reads through ferry_sim_ram(): at the start of RAM, not cleared at reset. */
 #define RESULTS ((volatile uint32_t *)0x20000000u)

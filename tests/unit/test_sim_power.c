@@ -1,0 +1,182 @@
+/* Resets and their causes, power cuts in every mode. */
+#include "test_sim_kit.h"
+
+#include <string.h>
+
+#define SLOT_OFFSET 0x20000u
+#define ERASE_OP    0u /* the writer's first operation */
+
+static struct kit kit;
+
+static void reset_causes(void **state)
+{
+    (void)state;
+    kit_open(&kit, "watchdog", NULL);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_run_for(kit.sim, 300 * MS);
+    assert_int_equal(kit_result(&kit, 0), 4);
+    assert_int_equal(kit_result(&kit, 1), 0x0E000000); /* power-on: POR, BOR, PIN */
+    assert_int_equal(kit_result(&kit, 2), 0x24000000); /* IWDG bit asleep in WFI */
+    assert_int_equal(kit_result(&kit, 3), 0x14000000); /* software */
+    assert_int_equal(kit_result(&kit, 4), 0x24000000); /* IWDG out of a lockup */
+    assert_int_equal(kit.events[FERRY_SIM_EV_LOCKUP], 1);
+    assert_int_equal(ferry_sim_reset(kit.sim), FERRY_SIM_OK);
+    ferry_sim_run_for(kit.sim, MS);
+    assert_int_equal(kit_result(&kit, 5), 0x04000000); /* NRST */
+    kit_close(&kit);
+}
+
+static void ram_survives_reset_but_not_power(void **state)
+{
+    (void)state;
+    kit_open(&kit, "writer", NULL);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_run_for(kit.sim, 1100 * MS);
+    memset(ferry_sim_ram(kit.sim, 0x20000100u, 4), 0x5A, 4);
+    ferry_sim_reset(kit.sim);
+    assert_int_equal(kit_result(&kit, 64), 0x5A5A5A5A);
+    ferry_sim_power_off(kit.sim);
+    assert_int_equal(ferry_sim_reset(kit.sim), FERRY_SIM_E_STATE);
+    ferry_sim_power_on(kit.sim);
+    assert_int_not_equal(kit_result(&kit, 64), 0x5A5A5A5A);
+    kit_close(&kit);
+}
+
+static const uint8_t *slot(void)
+{
+    return ferry_sim_flash(kit.sim, NULL) + SLOT_OFFSET;
+}
+
+/* Fill the slot with zeros, run the writer into a cut of its operation number op. */
+static void run_into_cut(uint64_t op, enum ferry_sim_cut mode, uint32_t seed, bool unstable)
+{
+    static const uint8_t zeros[0x20000];
+    struct ferry_sim_cut_plan plan = {mode, op, seed, unstable};
+    kit_open(&kit, "writer", NULL);
+    ferry_sim_load(kit.sim, 0x08000000u + SLOT_OFFSET, zeros, sizeof zeros);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_plan_cut(kit.sim, &plan);
+    assert_int_equal(ferry_sim_run_for(kit.sim, 2000 * MS), FERRY_SIM_STOP_POWER_CUT);
+    assert_false(ferry_sim_powered(kit.sim));
+    assert_int_equal(kit.events[FERRY_SIM_EV_CUT], 1);
+}
+
+static unsigned ones(const uint8_t *data, size_t size)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < size; i++)
+        count += (unsigned)__builtin_popcount(data[i]);
+    return count;
+}
+
+static void cut_erase(void **state)
+{
+    (void)state;
+    const unsigned bits = 0x20000u * 8u;
+    run_into_cut(ERASE_OP, FERRY_SIM_CUT_LOST, 0, false);
+    assert_int_equal(ones(slot(), 0x20000), 0);
+    kit_close(&kit);
+    run_into_cut(ERASE_OP, FERRY_SIM_CUT_TORN, 1, false);
+    assert_in_range(ones(slot(), 0x20000), bits / 3, bits * 2 / 3);
+    kit_close(&kit);
+    run_into_cut(ERASE_OP, FERRY_SIM_CUT_DONE, 0, false);
+    assert_int_equal(ones(slot(), 0x20000), bits);
+    kit_close(&kit);
+}
+
+static uint32_t word_at(unsigned i)
+{
+    uint32_t value;
+    memcpy(&value, slot() + 4u * i, 4);
+    return value;
+}
+
+static void cut_program(void **state)
+{
+    (void)state;
+    uint32_t torn[2];
+    run_into_cut(11, FERRY_SIM_CUT_LOST, 0, false);
+    assert_int_equal(word_at(9), 0xA5000009);
+    assert_int_equal(word_at(10), 0xFFFFFFFF);
+    kit_close(&kit);
+    run_into_cut(11, FERRY_SIM_CUT_DONE, 0, false);
+    assert_int_equal(word_at(10), 0xA500000A);
+    assert_int_equal(word_at(11), 0xFFFFFFFF); /* nothing after it, not even in the same block */
+    kit_close(&kit);
+    for (unsigned i = 0; i < 2; i++) {
+        run_into_cut(11, FERRY_SIM_CUT_TORN, i + 1, false);
+        torn[i] = word_at(10);
+        assert_int_equal(torn[i] & 0xA500000A, 0xA500000A); /* bits that should stay 1 do */
+        assert_int_not_equal(torn[i], 0xFFFFFFFF);
+        kit_close(&kit);
+    }
+    assert_int_not_equal(torn[0], torn[1]); /* by seed */
+}
+
+static void unstable_bits_wander_until_erased(void **state)
+{
+    (void)state;
+    run_into_cut(11, FERRY_SIM_CUT_TORN, 3, true);
+    uint32_t cell = word_at(10);
+    ferry_sim_power_on(kit.sim);
+    assert_int_equal(word_at(10), cell); /* the cell is one thing, what is read another */
+    assert_int_equal(ferry_sim_run_for(kit.sim, 1100 * MS), FERRY_SIM_STOP_LIMIT);
+    assert_int_equal(kit_result(&kit, 0), GREEN);
+    assert_int_equal(word_at(10), 0xA500000A);
+    kit_close(&kit);
+}
+
+static void plug_pulled_in_an_erase_tears_it(void **state)
+{
+    (void)state;
+    static const uint8_t zeros[0x20000];
+    kit_open(&kit, "writer", NULL);
+    ferry_sim_load(kit.sim, 0x08000000u + SLOT_OFFSET, zeros, sizeof zeros);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_run_for(kit.sim, 500 * MS);
+    ferry_sim_power_off(kit.sim);
+    unsigned count = ones(slot(), 0x20000);
+    assert_in_range(count, 1, 0x20000u * 8u - 1u);
+    ferry_sim_run_for(kit.sim, 500 * MS); /* off: only time passes */
+    assert_int_equal(ones(slot(), 0x20000), count);
+    kit_close(&kit);
+}
+
+static void every_operation_can_be_cut(void **state)
+{
+    (void)state;
+    static const enum ferry_sim_cut modes[] = {FERRY_SIM_CUT_LOST, FERRY_SIM_CUT_TORN,
+                                               FERRY_SIM_CUT_DONE};
+    kit_open(&kit, "writer", NULL);
+    ferry_sim_power_on(kit.sim);
+    struct ferry_sim_snapshot *start = ferry_sim_snapshot(kit.sim);
+    assert_non_null(start);
+    for (uint64_t op = 0; op < 65; op++) {
+        for (unsigned m = 0; m < 3; m++) {
+            struct ferry_sim_cut_plan plan = {modes[m], op, (uint32_t)op, false};
+            assert_int_equal(ferry_sim_restore(kit.sim, start), FERRY_SIM_OK);
+            ferry_sim_plan_cut(kit.sim, &plan);
+            assert_int_equal(ferry_sim_run_for(kit.sim, 1100 * MS), FERRY_SIM_STOP_POWER_CUT);
+            ferry_sim_power_on(kit.sim);
+            assert_int_equal(ferry_sim_run_for(kit.sim, 1100 * MS), FERRY_SIM_STOP_LIMIT);
+            assert_int_equal(kit_result(&kit, 0), GREEN);
+            assert_int_equal(word_at(63), 0xA500003F);
+        }
+    }
+    ferry_sim_snapshot_free(start);
+    kit_close(&kit);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reset_causes),
+        cmocka_unit_test(ram_survives_reset_but_not_power),
+        cmocka_unit_test(cut_erase),
+        cmocka_unit_test(cut_program),
+        cmocka_unit_test(unstable_bits_wander_until_erased),
+        cmocka_unit_test(plug_pulled_in_an_erase_tears_it),
+        cmocka_unit_test(every_operation_can_be_cut),
+    };
+    return cmocka_run_group_tests_name("sim_power", tests, NULL, NULL);
+}

@@ -1,0 +1,156 @@
+/* The same inputs give the same run, however it is sliced, and from a snapshot too. */
+#include "test_sim_kit.h"
+
+#include <string.h>
+
+static struct kit kit;
+
+/* A session with bytes, an erase and noise, run in slices of slice_ns. */
+static uint64_t session(uint64_t slice_ns)
+{
+    kit_open(&kit, "ring", NULL);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_uart_noise(kit.sim, 0, 30);
+    ferry_sim_run_until(kit.sim, 10 * MS);
+    ferry_sim_uart_send(kit.sim, 0, "hello to whoever listens", 24);
+    for (uint64_t end = 10 * MS; end < 101 * MS; end += slice_ns)
+        ferry_sim_run_until(kit.sim, end);
+    ferry_sim_run_until(kit.sim, 101 * MS);
+    ferry_sim_uart_send(kit.sim, 0, "Erase", 5);
+    ferry_sim_run_until(kit.sim, 1300 * MS);
+    uint64_t hash = kit_state_hash(&kit);
+    kit_close(&kit);
+    return hash;
+}
+
+static void same_inputs_same_run(void **state)
+{
+    (void)state;
+    uint64_t first = session(100 * MS);
+    assert_true(first == session(100 * MS));
+    assert_true(first == session(MS));
+    assert_true(first == session(12345));
+}
+
+static uint64_t go_on(void)
+{
+    kit.rx_count = 0;
+    kit.hash = 0;
+    ferry_sim_uart_send(kit.sim, 0, "Erase, then go on", 17);
+    ferry_sim_run_for(kit.sim, 1300 * MS);
+    return kit_state_hash(&kit);
+}
+
+static void restore_goes_back_completely(void **state)
+{
+    (void)state;
+    kit_open(&kit, "ring", NULL);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_run_for(kit.sim, 10 * MS);
+    ferry_sim_uart_send(kit.sim, 0, "under way", 9);
+    ferry_sim_run_for(kit.sim, 50000); /* in the middle of a stretch, DMA running */
+    struct ferry_sim_snapshot *shot = ferry_sim_snapshot(kit.sim);
+    uint64_t time = ferry_sim_time_ns(kit.sim), first = go_on();
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(ferry_sim_restore(kit.sim, shot), FERRY_SIM_OK);
+        assert_true(ferry_sim_time_ns(kit.sim) == time);
+        assert_true(go_on() == first);
+    }
+    ferry_sim_snapshot_free(shot);
+    kit_close(&kit);
+}
+
+static void thousands_of_restores(void **state)
+{
+    (void)state;
+    kit_open(&kit, "echo", NULL);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_run_for(kit.sim, 10 * MS);
+    struct ferry_sim_snapshot *shot = ferry_sim_snapshot(kit.sim);
+    for (unsigned i = 0; i < 3200; i++) { /* the engine is renewed on the way */
+        uint8_t byte = (uint8_t)i;
+        assert_int_equal(ferry_sim_restore(kit.sim, shot), FERRY_SIM_OK);
+        kit.rx_count = 0;
+        ferry_sim_uart_send(kit.sim, 0, &byte, 1);
+        ferry_sim_run_for(kit.sim, 100000);
+        assert_int_equal(kit.rx_count, 1);
+        assert_int_equal(kit.rx[0], byte);
+    }
+    ferry_sim_snapshot_free(shot);
+    kit_close(&kit);
+}
+
+static bool got_ten(void *ctx, struct ferry_sim *sim)
+{
+    (void)sim;
+    return ((struct kit *)ctx)->rx_count >= 10;
+}
+
+static void count_tick(void *ctx, struct ferry_sim *sim)
+{
+    unsigned *ticks = ctx;
+    if (++*ticks == 5)
+        ferry_sim_stop(sim);
+}
+
+static void predicate_tick_and_stop(void **state)
+{
+    (void)state;
+    unsigned ticks = 0;
+    kit_open(&kit, "echo", NULL);
+    ferry_sim_power_on(kit.sim);
+    assert_int_equal(ferry_sim_run_while_not(kit.sim, got_ten, &kit, 100 * MS),
+                     FERRY_SIM_STOP_REQUESTED);
+    assert_int_equal(kit.rx_count, 10);
+    assert_true(ferry_sim_time_ns(kit.sim) < 3 * MS);
+    ferry_sim_on_tick(kit.sim, 10 * MS, count_tick, &ticks);
+    assert_int_equal(ferry_sim_run_for(kit.sim, 1000 * MS), FERRY_SIM_STOP_REQUESTED);
+    assert_int_equal(ticks, 5);
+    assert_in_range(ferry_sim_time_ns(kit.sim), 50 * MS, 54 * MS);
+    kit_close(&kit);
+}
+
+static void events_are_json(void **state)
+{
+    (void)state;
+    char json[300];
+    struct ferry_sim_event e = {1234, FERRY_SIM_EV_LED, 0, 1, 0, "C13"};
+    int length = ferry_sim_event_json(&e, json, sizeof json);
+    assert_int_equal(length, (int)strlen(json));
+    assert_string_equal(json, "{\"t_ns\":1234,\"event\":\"led\",\"led\":\"C13\",\"on\":true}");
+    assert_int_equal(ferry_sim_event_json(&e, json, 10), -1);
+    for (int kind = 0; kind < FERRY_SIM_EV_COUNT; kind++) {
+        e.kind = (enum ferry_sim_event_kind)kind;
+        e.a = e.b = e.c = 0xFFFFFFFFu;
+        e.time_ns = UINT64_MAX;
+        assert_in_range(ferry_sim_event_json(&e, json, sizeof json), 10, 256);
+    }
+}
+
+static void pins_and_names(void **state)
+{
+    (void)state;
+    assert_int_equal(ferry_sim_pin_number("PC13"), 45);
+    assert_int_equal(ferry_sim_pin_number("PA0"), 0);
+    static const char *const bad[] = {"", "P", "PA", "PA16", "PZ1", "PA123", "A1", "PA1x"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(ferry_sim_pin_number(bad[i]), -1);
+    kit_open(&kit, "echo", NULL);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_pin_set(kit.sim, 0, 1);
+    assert_int_equal(ferry_sim_pin_get(kit.sim, 0), 1);
+    ferry_sim_pin_set(kit.sim, 0, -1);
+    assert_int_equal(ferry_sim_pin_get(kit.sim, 0), 0);
+    assert_string_equal(ferry_sim_led_name(kit.sim, 0), "C13");
+    kit_close(&kit);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(same_inputs_same_run),  cmocka_unit_test(restore_goes_back_completely),
+        cmocka_unit_test(thousands_of_restores), cmocka_unit_test(predicate_tick_and_stop),
+        cmocka_unit_test(events_are_json),       cmocka_unit_test(pins_and_names),
+    };
+    return cmocka_run_group_tests_name("sim_replay", tests, NULL, NULL);
+}
