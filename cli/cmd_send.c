@@ -6,6 +6,7 @@
 #include "progress.h"
 #include "version_text.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -206,7 +207,9 @@ static int run_engine(struct gateway_engine *engine, struct node_session *sessio
         }
         gateway_engine_step(engine, now_ms);
         uint32_t wait_ms = gateway_engine_wait_ms(engine, ferry_posix_now_ms());
-        if (wait_ms > 0 && engine->result == GATEWAY_RESULT_NONE) {
+        if (gateway_engine_is_resting(engine)) {
+            poll(NULL, 0, (int)wait_ms); /* the application may talk meanwhile */
+        } else if (wait_ms > 0) {
             ferry_serial_wait(&session->serial.serial, gateway_link_is_writing(&session->link), -1,
                               wait_ms);
         }

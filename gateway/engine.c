@@ -516,6 +516,11 @@ void gateway_engine_abort(struct gateway_engine *engine, uint32_t now_ms)
     }
 }
 
+bool gateway_engine_is_resting(const struct gateway_engine *engine)
+{
+    return engine->stage == STAGE_REST || engine->stage == STAGE_WATCH_REST;
+}
+
 uint32_t gateway_engine_wait_ms(const struct gateway_engine *engine, uint32_t now_ms)
 {
     uint32_t gone = now_ms - engine->rest_since_ms;

@@ -184,6 +184,9 @@ void gateway_engine_wake(struct gateway_engine *engine);
 /* Gives the round up: tells the node with ABORT if a transfer is open; ends as FAILED, ABORTED. */
 void gateway_engine_abort(struct gateway_engine *engine, uint32_t now_ms);
 
+/* True while time alone brings the next step: bytes from the node may wait. */
+bool gateway_engine_is_resting(const struct gateway_engine *engine);
+
 /* One step. Then sleep at most gateway_engine_wait_ms, less when bytes arrive. */
 void gateway_engine_step(struct gateway_engine *engine, uint32_t now_ms);
 uint32_t gateway_engine_wait_ms(const struct gateway_engine *engine, uint32_t now_ms);

@@ -1,0 +1,56 @@
+/*
+ * config.h - the gateway's configuration file: INI, keys before the first section are defaults, one
+ * [node NAME] section for each node. gateway.conf.example shows every key; docs/GATEWAY.md tells
+ * more.
+ */
+#ifndef GATEWAY_CONFIG_H
+#define GATEWAY_CONFIG_H
+
+#include "ferry/message.h"
+
+enum {
+    CONFIG_NODES_MAX = 64,
+    CONFIG_URLS_MAX = 8,
+    CONFIG_NAME_SIZE = 64,
+    CONFIG_TEXT_SIZE = 256,
+    CONFIG_URL_SIZE = 2048,
+    CONFIG_ERROR_SIZE = 512
+};
+
+enum config_source { CONFIG_SOURCE_NONE, CONFIG_SOURCE_HTTP, CONFIG_SOURCE_DDI };
+
+struct node_config {
+    char name[CONFIG_NAME_SIZE];
+    int line; /* of its section */
+    char port[CONFIG_TEXT_SIZE];
+    uint32_t baud; /* default 921600 */
+    enum config_source source;
+    char url[CONFIG_URL_SIZE]; /* http: several, separated by spaces; cut into `urls` */
+    const char *urls[CONFIG_URLS_MAX];
+    size_t url_count;
+    char tenant[CONFIG_NAME_SIZE];        /* default DEFAULT */
+    char controller_id[CONFIG_TEXT_SIZE]; /* default: the section's name */
+    char token[CONFIG_TEXT_SIZE];         /* never logged */
+    char token_file[CONFIG_TEXT_SIZE];
+    char ca_file[CONFIG_TEXT_SIZE];
+    uint32_t poll_s;    /* default 0: DDI as the server says, http 300 */
+    uint32_t confirm_s; /* default 180 */
+    uint32_t retries;   /* default 8 */
+    bool insecure_http;
+    bool bootloader; /* reset into the bootloader for each update */
+    bool check_uid;
+    uint8_t uid[FERRY_UID_SIZE];
+    char board[FERRY_BOARD_NAME_MAX + 1];
+};
+
+struct config {
+    struct node_config defaults;
+    struct node_config nodes[CONFIG_NODES_MAX];
+    size_t count;
+    char error[CONFIG_ERROR_SIZE]; /* "FILE:LINE: what is wrong" */
+};
+
+/* Reads and checks a file. Returns false with `error` set. `config` is large: not on a stack. */
+bool config_load(struct config *config, const char *path);
+
+#endif

@@ -1,0 +1,250 @@
+#include "linux_node.h"
+
+#include "clock.h"
+#include "log.h"
+#include "sinks/serial_port.h"
+#include "sources/source_ddi.h"
+#include "sources/source_http.h"
+#include "version_text.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { AUTHORIZATION_SIZE = CONFIG_TEXT_SIZE + 16, FREE_PORT_MS = 3000, POLL_HTTP_S = 300 };
+
+struct linux_node {
+    const struct node_config *config;
+    const struct node_control *control;
+    pthread_t thread;
+    char authorization[AUTHORIZATION_SIZE];
+    struct http_client *client;
+    union {
+        struct source_http http;
+        struct source_ddi ddi;
+    } source_state;
+    struct gateway_source source;
+    struct gateway_serial serial;
+    struct gateway_port port;
+    struct gateway_link link;
+    struct gateway_sink sink;
+    struct gateway_reporter log_reporter, ddi_reporter;
+    const struct gateway_reporter *reporters[2];
+    struct gateway_engine engine;
+    uint32_t logged_tenth; /* progress */
+    bool greeted;
+};
+
+/* --- log ------------------------------------------------------------------------------------ */
+
+static void log_node(struct linux_node *node, const struct gateway_report *report)
+{
+    const struct ferry_info *info = report->info;
+    char version[FERRY_VERSION_TEXT_SIZE] = "the bootloader";
+    if (info->running < info->slot_count && info->running < FERRY_SLOTS_MAX) {
+        ferry_version_print(&info->slots[info->running].version, version);
+    }
+    log_line(node->greeted ? LOG_DEBUG : LOG_INFO, node->config->name, "node",
+             "%s answers, running %s", info->board, version);
+    if (!node->greeted && (info->flags & FERRY_INFO_DEV_KEY) != 0) {
+        log_line(LOG_WARNING, node->config->name, "dev_key",
+                 "the node's bootloader accepts a throw-away key (DEV KEY)");
+    }
+    node->greeted = true;
+}
+
+static void log_progress(struct linux_node *node, const struct gateway_report *report)
+{
+    uint32_t tenth =
+        report->total > 0 ? (uint32_t)((uint64_t)report->done * 10 / report->total) : 0;
+    bool step = tenth != node->logged_tenth;
+    node->logged_tenth = tenth;
+    log_line(step ? LOG_INFO : LOG_DEBUG, node->config->name, "progress", "%u of %u bytes",
+             report->done, report->total);
+}
+
+static const char *reason(const struct gateway_report *report)
+{
+    return report->text[0] != '\0' ? report->text : ferry_status_text(report->status);
+}
+
+static void log_report(void *ctx, const struct gateway_report *report)
+{
+    struct linux_node *node = ctx;
+    const char *name = node->config->name;
+    char version[FERRY_VERSION_TEXT_SIZE];
+    ferry_version_print(report->version, version);
+    switch (report->event) {
+    case GATEWAY_EVENT_NODE:
+        log_node(node, report);
+        break;
+    case GATEWAY_EVENT_CURRENT:
+        log_line(LOG_DEBUG, name, "current", "%s runs already", version);
+        break;
+    case GATEWAY_EVENT_OFFER:
+        log_line(LOG_INFO, name, "offer", "%s is offered, %u bytes", version, report->total);
+        break;
+    case GATEWAY_EVENT_OPENED:
+        node->logged_tenth = 0;
+        log_line(LOG_INFO, name, "opened", "the node takes %s from byte %u on", version,
+                 report->done);
+        break;
+    case GATEWAY_EVENT_PROGRESS:
+        log_progress(node, report);
+        break;
+    case GATEWAY_EVENT_INSTALLED:
+        log_line(LOG_INFO, name, "installed", "%s is installed, the trial is next", version);
+        break;
+    case GATEWAY_EVENT_TRIAL:
+        log_line(LOG_INFO, name, "trial", "waiting for %s to confirm itself", version);
+        break;
+    case GATEWAY_EVENT_RETRY:
+        log_line(LOG_WARNING, name, "retry", "%s (%s); again in %.1f s", reason(report),
+                 ferry_status_name(report->status), report->wait_ms / 1000.0);
+        break;
+    case GATEWAY_EVENT_SUCCEEDED:
+        log_line(LOG_INFO, name, "succeeded", "%s runs, confirmed", version);
+        break;
+    case GATEWAY_EVENT_FAILED:
+        log_line(LOG_ERROR, name, "failed", "%s (%s)", reason(report),
+                 ferry_status_name(report->status));
+        break;
+    }
+}
+
+/* --- setting up ------------------------------------------------------------------------------ */
+
+static bool make_client(struct linux_node *node)
+{
+    const struct node_config *config = node->config;
+    const char *scheme = config->source == CONFIG_SOURCE_DDI ? "TargetToken" : "Bearer";
+    if (config->token[0] != '\0') {
+        snprintf(node->authorization, sizeof node->authorization, "%s %s", scheme, config->token);
+    }
+    const struct http_options options = {.server = config->urls[0],
+                                         .authorization = node->authorization,
+                                         .ca_file = config->ca_file,
+                                         .insecure_http = config->insecure_http};
+    node->client = http_client_new(&options);
+    if (node->client == NULL) {
+        return false;
+    }
+    http_client_set_stop(node->client, &node->control->stop);
+    return true;
+}
+
+static bool make_source(struct linux_node *node)
+{
+    const struct node_config *config = node->config;
+    if (config->source == CONFIG_SOURCE_HTTP) {
+        node->source = source_http_source(&node->source_state.http);
+        return source_http_init(&node->source_state.http, node->client, config->urls,
+                                config->url_count);
+    }
+    const struct ddi_options options = {.url = config->urls[0],
+                                        .tenant = config->tenant,
+                                        .controller_id = config->controller_id,
+                                        .follow_poll_interval = config->poll_s == 0};
+    node->source = source_ddi_source(&node->source_state.ddi);
+    node->ddi_reporter = source_ddi_reporter(&node->source_state.ddi);
+    return source_ddi_init(&node->source_state.ddi, node->client, &options);
+}
+
+static void make_engine(struct linux_node *node)
+{
+    const struct node_config *config = node->config;
+    struct gateway_options options = gateway_options_default();
+    uint8_t reporters = config->source == CONFIG_SOURCE_DDI ? 2 : 1;
+    options.poll_ms = (config->poll_s != 0 ? config->poll_s : POLL_HTTP_S) * 1000;
+    options.confirm_ms = config->confirm_s * 1000;
+    options.retries = (uint8_t)config->retries;
+    options.by_bootloader = config->bootloader;
+    options.check_uid = config->check_uid;
+    memcpy(options.uid, config->uid, sizeof options.uid);
+    options.board = config->board[0] != '\0' ? config->board : NULL;
+    node->log_reporter = (struct gateway_reporter){.ctx = node, .report = log_report};
+    node->reporters[0] = &node->log_reporter;
+    node->reporters[1] = &node->ddi_reporter;
+    node->port = gateway_serial_port(&node->serial, config->port, config->baud);
+    gateway_link_init(&node->link, &node->port, (uint16_t)ferry_posix_seed());
+    node->sink = gateway_link_sink(&node->link);
+    gateway_engine_init(&node->engine, &node->source, &node->sink, node->reporters, reporters,
+                        &options, ferry_posix_seed());
+}
+
+/* --- the thread ------------------------------------------------------------------------------ */
+
+/* Sleeps without an eye on the port: an application may talk on it while nobody listens. */
+static void rest(struct linux_node *node, uint32_t wait_ms)
+{
+    struct pollfd stop = {.fd = node->control->stop_fd, .events = POLLIN};
+    if (wait_ms >= FREE_PORT_MS) {
+        gateway_link_close(&node->link); /* `ferry status` and others may have it meanwhile */
+    }
+    poll(&stop, 1, (int)(wait_ms < INT32_MAX ? wait_ms : INT32_MAX));
+}
+
+static void wait_for_work(struct linux_node *node)
+{
+    uint32_t wait_ms = gateway_engine_wait_ms(&node->engine, ferry_posix_now_ms());
+    if (wait_ms == 0) {
+        return;
+    }
+    if (gateway_engine_is_resting(&node->engine)) {
+        rest(node, wait_ms);
+    } else {
+        ferry_serial_wait(&node->serial.serial, gateway_link_is_writing(&node->link),
+                          node->control->stop_fd, wait_ms);
+    }
+}
+
+static void *run(void *ctx)
+{
+    struct linux_node *node = ctx;
+    while (!node->control->stop) {
+        gateway_engine_step(&node->engine, ferry_posix_now_ms());
+        if (node->control->once && node->engine.result != GATEWAY_RESULT_NONE) {
+            break;
+        }
+        wait_for_work(node);
+    }
+    gateway_link_close(&node->link);
+    return NULL;
+}
+
+struct linux_node *node_start(const struct node_config *config, const struct node_control *control)
+{
+    struct linux_node *node = calloc(1, sizeof *node);
+    if (node == NULL) {
+        log_line(LOG_ERROR, config->name, "memory", "out of memory");
+        return NULL;
+    }
+    node->config = config;
+    node->control = control;
+    if (!make_client(node) || !make_source(node)) {
+        log_line(LOG_ERROR, config->name, "setup", "out of memory, or the url is too long");
+        goto fail_client;
+    }
+    make_engine(node);
+    if (pthread_create(&node->thread, NULL, run, node) != 0) {
+        log_line(LOG_ERROR, config->name, "setup", "no more threads");
+        goto fail_client;
+    }
+    return node;
+
+fail_client:
+    http_client_free(node->client);
+    free(node);
+    return NULL;
+}
+
+enum gateway_result node_join(struct linux_node *node)
+{
+    pthread_join(node->thread, NULL);
+    enum gateway_result result = (enum gateway_result)node->engine.result;
+    http_client_free(node->client);
+    explicit_bzero(node->authorization, sizeof node->authorization);
+    free(node);
+    return result;
+}

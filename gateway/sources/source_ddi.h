@@ -1,0 +1,46 @@
+/*
+ * source_ddi.h - a hawkBit server, or Ferry's, by the Direct Device Integration API: poll,
+ * configData, deploymentBase, cancelAction, download by ranges, feedback.
+ *
+ * It is a source and a reporter: the engine's events become feedback. `proceeding` goes out in the
+ * background at most once a second; the end of an action is kept until the server took it, over
+ * any number of polls.
+ */
+#ifndef GATEWAY_SOURCES_SOURCE_DDI_H
+#define GATEWAY_SOURCES_SOURCE_DDI_H
+
+#include "http_client.h"
+
+enum { DDI_IMAGES_MAX = 8, DDI_ID_SIZE = 32, DDI_DETAIL_SIZE = 256 };
+
+struct ddi_options { /* borrowed */
+    const char *url; /* of the server, without the tenant */
+    const char *tenant;
+    const char *controller_id;
+    bool follow_poll_interval; /* the server says how often to poll */
+};
+
+struct source_ddi {
+    struct http_client *client; /* borrowed */
+    bool follow_poll_interval;
+    char base[HTTP_URL_SIZE];         /* of this controller */
+    char action[DDI_ID_SIZE];         /* under way, or "" */
+    char seen[DDI_ID_SIZE];           /* the last action that a node accepted */
+    char ended[DDI_ID_SIZE];          /* the last action that came to an end */
+    char config_hash[HTTP_TEXT_SIZE]; /* what configData was last told */
+    char feedback_url[HTTP_URL_SIZE]; /* of `ended`, while its end is not delivered */
+    char feedback_body[2 * DDI_DETAIL_SIZE + HTTP_TEXT_SIZE];
+    bool undelivered;
+    uint32_t told_ms; /* last progress feedback */
+    uint8_t count;
+    char urls[DDI_IMAGES_MAX][HTTP_URL_SIZE];
+};
+
+/* Returns false if the URL or the id is too long. */
+bool source_ddi_init(struct source_ddi *source, struct http_client *client,
+                     const struct ddi_options *options);
+
+struct gateway_source source_ddi_source(struct source_ddi *source);
+struct gateway_reporter source_ddi_reporter(struct source_ddi *source);
+
+#endif
