@@ -41,6 +41,9 @@ uint8_t stm32f4_reset_cause(void)
             cause |= causes[i].cause;
         }
     }
+    if ((cause & FERRY_RESET_POWER) != 0) { /* it sets the brown-out flag too (section 6.3.21) */
+        cause = FERRY_RESET_POWER;
+    }
     /* Every reset pulls the pin low as well (section 6.1): it is the cause where no other is. */
     return cause == 0 ? FERRY_RESET_PIN : cause;
 }
