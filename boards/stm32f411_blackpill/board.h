@@ -77,6 +77,7 @@
 
 /* LED: port, pin, level that lights it. */
 #define BOARD_LED_PORT   GPIOC
+#define BOARD_LED_AHB1   BIT(2) /* GPIOC */
 #define BOARD_LED_PIN    13
 #define BOARD_LED_ACTIVE 0
 

@@ -4,7 +4,7 @@
 
 void stm32f4_led_start(void)
 {
-    RCC_REGS->AHB1ENR |= BIT(((uintptr_t)BOARD_LED_PORT - GPIO_BASE) / GPIO_STRIDE);
+    RCC_REGS->AHB1ENR |= BOARD_LED_AHB1;
     (void)RCC_REGS->AHB1ENR;
     stm32f4_led_set(false);
     BOARD_LED_PORT->MODER |= FIELD(GPIO_OUTPUT, BOARD_LED_PIN * 2);

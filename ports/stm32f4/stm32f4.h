@@ -87,13 +87,11 @@ struct stm32f4_rcc_regs {
 struct stm32f4_gpio_regs {
     stm32f4_reg MODER, OTYPER, OSPEEDR, PUPDR, IDR, ODR, BSRR, LCKR, AFR[2];
 };
-#define GPIO_BASE   0x40020000U
-#define GPIO_STRIDE 0x400U
-#define GPIOA       ((struct stm32f4_gpio_regs *)0x40020000)
-#define GPIOB       ((struct stm32f4_gpio_regs *)0x40020400)
-#define GPIOC       ((struct stm32f4_gpio_regs *)0x40020800)
-#define GPIOD       ((struct stm32f4_gpio_regs *)0x40020C00)
-#define GPIOE       ((struct stm32f4_gpio_regs *)0x40021000)
+#define GPIOA ((struct stm32f4_gpio_regs *)0x40020000)
+#define GPIOB ((struct stm32f4_gpio_regs *)0x40020400)
+#define GPIOC ((struct stm32f4_gpio_regs *)0x40020800)
+#define GPIOD ((struct stm32f4_gpio_regs *)0x40020C00)
+#define GPIOE ((struct stm32f4_gpio_regs *)0x40021000)
 enum { GPIO_INPUT = 0, GPIO_OUTPUT = 1, GPIO_ALTERNATE = 2 };
 enum { GPIO_PULL_NONE = 0, GPIO_PULL_UP = 1 };
 

@@ -1,0 +1,110 @@
+/*
+ * Runs only on a chip that the bootloader left as a reset does: compares every register that it may
+ * have used with its reset value (RM0383 and PM0214, the register maps). A difference resets the
+ * chip, so the trial fails; a debugger finds it in `strict_difference`.
+ */
+#include "behaviour.h"
+#include "board.h"
+#include "stm32f4.h"
+#include "port.h"
+
+struct expectation {
+    stm32f4_reg *reg;
+    uint32_t mask;
+    uint32_t value;
+};
+
+#define ALL UINT32_MAX
+
+/* Readable at once. */
+static const struct expectation core_state[] = {
+    {&RCC_REGS->CR, 0xFFFF00FF, 0x83}, /* HSI on and ready, trim 16; the factory's calibration */
+    {&RCC_REGS->PLLCFGR, ALL, RCC_PLLCFGR_RESET},
+    {&RCC_REGS->CFGR, ALL, 0},
+    {&RCC_REGS->CIR, ALL, 0},
+    {&RCC_REGS->AHB1RSTR, ALL, 0},
+    {&RCC_REGS->APB1RSTR, ALL, 0},
+    {&RCC_REGS->APB2RSTR, ALL, 0},
+    {&RCC_REGS->AHB1ENR, ALL, BOARD_AHB1ENR_RESET},
+    {&RCC_REGS->APB1ENR, ALL, 0},
+    {&RCC_REGS->APB2ENR, ALL, 0},
+    {&FLASH_REGS->ACR, ALL, 0},
+    {&FLASH_REGS->SR, ALL, 0},
+    {&FLASH_REGS->CR, ALL, FLASH_CR_LOCK},
+    {&SYSTICK_REGS->CTRL, SYSTICK_ENABLE | SYSTICK_TICKINT, 0},
+    {&SYSTICK_REGS->LOAD, ALL, 0},
+    {&SCB_REGS->ICSR, ALL, 0},
+    {&SCB_REGS->SCR, ALL, 0},
+    {&SCB_REGS->CCR, ALL, 0x200}, /* stack aligned to 8 on exceptions */
+    {&SCB_REGS->SHCSR, ALL, 0},
+    {&NVIC_ICER[0], ALL, 0},
+    {&NVIC_ICER[1], ALL, 0},
+    {&NVIC_ICER[2], ALL, 0},
+    {&NVIC_ICPR[0], ALL, 0},
+    {&NVIC_ICPR[1], ALL, 0},
+    {&NVIC_ICPR[2], ALL, 0},
+};
+
+#define RX BOARD_UART_DMA->stream[BOARD_UART_RX_STREAM]
+#define TX BOARD_UART_DMA->stream[BOARD_UART_TX_STREAM]
+
+/* Readable once their clocks are on. */
+static const struct expectation peripheral_state[] = {
+    {&PWR_REGS->CR, PWR_CR_VOS, FIELD(2, 14)},
+    {&BOARD_UART_PORT->MODER, FIELD(3, BOARD_UART_TX_PIN * 2) | FIELD(3, BOARD_UART_RX_PIN * 2), 0},
+    {&BOARD_UART_PORT->PUPDR, FIELD(3, BOARD_UART_TX_PIN * 2) | FIELD(3, BOARD_UART_RX_PIN * 2), 0},
+    {&BOARD_UART_PORT->AFR[0], ALL, 0},
+    {&BOARD_UART_PORT->AFR[1], ALL, 0},
+    {&BOARD_LED_PORT->MODER, FIELD(3, BOARD_LED_PIN * 2), 0},
+    {&BOARD_LED_PORT->ODR, BIT(BOARD_LED_PIN), 0},
+    {&BOARD_UART->SR, ALL, 0xC0}, /* TXE, TC */
+    {&BOARD_UART->BRR, ALL, 0},
+    {&BOARD_UART->CR1, ALL, 0},
+    {&BOARD_UART->CR3, ALL, 0},
+    {&BOARD_UART_DMA->ISR[0], ALL, 0},
+    {&BOARD_UART_DMA->ISR[1], ALL, 0},
+    {&RX.CR, ALL, 0},
+    {&RX.NDTR, ALL, 0},
+    {&RX.M1AR, ALL, 0},
+    {&TX.CR, ALL, 0},
+    {&TX.NDTR, ALL, 0},
+};
+
+static const struct expectation *volatile strict_difference;
+
+static void compare(const struct expectation *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if ((*list[i].reg & list[i].mask) != list[i].value) {
+            strict_difference = &list[i];
+            stm32f4_reset();
+        }
+    }
+}
+
+/* Interrupts enabled, main stack, privileged; vectors of this image. */
+static void compare_core(void)
+{
+    uint32_t primask, control, basepri;
+    __asm__ volatile("mrs %0, primask" : "=r"(primask));
+    __asm__ volatile("mrs %0, control" : "=r"(control));
+    __asm__ volatile("mrs %0, basepri" : "=r"(basepri));
+    uint32_t slot = ferry_board_slot_of(&FERRY_BOARD_SYMBOL, (uint32_t)(uintptr_t)compare_core);
+    uint32_t vectors = FERRY_BOARD_SYMBOL.slots[slot].start + FERRY_IMAGE_PADDED_SIZE;
+    if ((primask | control | basepri) != 0 || SCB_REGS->VTOR != vectors) {
+        stm32f4_reset();
+    }
+}
+
+static void start(void)
+{
+    compare_core();
+    compare(core_state, sizeof core_state / sizeof core_state[0]);
+    RCC_REGS->AHB1ENR |= BOARD_UART_AHB1 | BOARD_LED_AHB1;
+    RCC_REGS->BOARD_UART_ENR |= BOARD_UART_CLOCK;
+    RCC_REGS->APB1ENR |= RCC_APB1_PWR;
+    (void)RCC_REGS->APB1ENR;
+    compare(peripheral_state, sizeof peripheral_state / sizeof peripheral_state[0]);
+}
+
+const struct demo_behaviour demo_behaviour = {.confirms = true, .start = start};
