@@ -94,7 +94,8 @@ class Keys:
         ferry("keygen", "-o", self.private)
 
     def sign(self, binary, slot, version, name=None, key=None, counter="auto"):
-        image = self.folder / f"{name or pathlib.Path(binary).stem}-{version}-{slot}.img"
+        name = name or pathlib.Path(binary).stem.removesuffix("_" + slot)
+        image = self.folder / f"{name}-{version}-{slot}.img"
         ferry("sign", "--key", key or self.private, "--board", self.board, "--slot", slot,
               "--version", version, "--security-counter", counter, binary, "-o", image)
         return image
@@ -162,7 +163,7 @@ class Board:
         return sum(self.command("counters")["erases"][first:last + 1])
 
     def uart_bytes_in(self):
-        return self.command("counters")["uart_to_node"][0]
+        return self.command("counters")["uart_to_node"]
 
     def flash_hash(self, address, size):
         return self.command("flash_hash", address=address, size=size)["sha256"]
