@@ -33,6 +33,7 @@ static const struct expectation core_state[] = {
     {&FLASH_REGS->CR, ALL, FLASH_CR_LOCK},
     {&SYSTICK_REGS->CTRL, SYSTICK_ENABLE | SYSTICK_TICKINT, 0},
     {&SYSTICK_REGS->LOAD, ALL, 0},
+    {&DWT_CTRL, DWT_CTRL_CYCCNTENA, 0},
     {&SCB_REGS->ICSR, ALL, 0},
     {&SCB_REGS->SCR, ALL, 0},
     {&SCB_REGS->CCR, ALL, 0x200}, /* stack aligned to 8 on exceptions */
