@@ -35,7 +35,7 @@ static const char *text(struct call *c, const char *name, const char *fallback)
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(c->in, name);
     if (item && !cJSON_IsString(item))
         c->error = "argument is no string";
-    return cJSON_IsString(item) ? item->valuestring : fallback;
+    return item && cJSON_IsString(item) ? item->valuestring : fallback;
 }
 
 static bool flag(const struct call *c, const char *name)

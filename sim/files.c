@@ -121,21 +121,28 @@ bool app_write_file(const char *path, const void *head, size_t head_size, const 
     return ok;
 }
 
-/* 64 bytes of text (magic, board, OPTCR), then the flash as it is. */
+/* State file: 64 bytes of text (magic, OPTCR, board), then the flash as it is. */
+static bool parse_state(const char *header, const char *board, uint32_t *optcr)
+{
+    const size_t magic = sizeof STATE_MAGIC - 1u;
+    char *end = NULL;
+    if (!memchr(header, 0, STATE_HEADER) || strncmp(header, STATE_MAGIC " ", magic + 1u) != 0)
+        return false;
+    *optcr = (uint32_t)strtoul(header + magic + 1u, &end, 16);
+    return end == header + magic + 9u && *end == ' ' && strcmp(end + 1, board) == 0;
+}
+
 int app_load_state(struct app *app)
 {
     size_t size, flash_size;
-    char board[33];
-    unsigned optcr;
+    uint32_t optcr;
     errno = 0;
     uint8_t *data = app_read_file(app->options.state, &size);
     if (!data && errno == ENOENT)
         return 0;
     ferry_sim_flash(app->sim, &flash_size);
-    bool ok = data && size == STATE_HEADER + flash_size && memchr(data, 0, STATE_HEADER) &&
-              sscanf((const char *)data, STATE_MAGIC " %32s %x", board, &optcr) == 2 &&
-              strcmp(board, app->options.board) == 0;
-    if (!ok) {
+    if (!data || size != STATE_HEADER + flash_size ||
+        !parse_state((const char *)data, app->options.board, &optcr)) {
         fprintf(stderr, "ferry-sim: %s: not the state of a %s\n", app->options.state,
                 app->options.board);
         free(data);
@@ -152,7 +159,7 @@ bool app_save_state(const struct app *app)
     char header[STATE_HEADER] = {0};
     size_t size;
     const uint8_t *flash = ferry_sim_flash(app->sim, &size);
-    snprintf(header, sizeof header, STATE_MAGIC " %.32s %08x\n", app->options.board,
-             ferry_sim_option_bytes(app->sim));
+    snprintf(header, sizeof header, STATE_MAGIC " %08x %.40s", ferry_sim_option_bytes(app->sim),
+             app->options.board);
     return app_write_file(app->options.state, header, sizeof header, flash, size);
 }

@@ -92,7 +92,9 @@ void sim_cells_program(struct ferry_sim *b, uint32_t offset, unsigned size, uint
 static uint8_t before(const struct ferry_sim *b, uint32_t i)
 {
     const struct sim_flash *f = &b->s.flash;
-    return f->op_erase ? b->old[f->op_offset + i] : (uint8_t)(f->op_old >> (8u * i));
+    if (f->op_erase)
+        return b->old[f->op_offset + i];
+    return (uint8_t)(f->op_old >> (8u * i));
 }
 
 void sim_cells_revert(struct ferry_sim *b)

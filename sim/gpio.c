@@ -67,8 +67,10 @@ static void show_port(struct ferry_sim *b, unsigned port)
     for (unsigned pin = 0; pin < 16; pin++) {
         if (!is_output(b, port * 16u + pin))
             continue;
-        outputs |= (uint16_t)(1u << pin);
-        levels |= (uint16_t)((unsigned)level_of(b, g, pin) << pin);
+        uint16_t bit = (uint16_t)(1u << pin);
+        outputs |= bit;
+        if (level_of(b, g, pin))
+            levels |= bit;
     }
     uint32_t changed =
         ((unsigned)(levels ^ g->shown) & outputs) | (unsigned)(outputs & ~g->shown_mask);
@@ -76,7 +78,7 @@ static void show_port(struct ferry_sim *b, unsigned port)
     g->shown_mask = outputs;
     for (; changed; changed &= changed - 1u) {
         unsigned pin = (unsigned)__builtin_ctz(changed);
-        sim_event(b, FERRY_SIM_EV_PIN, port * 16u + pin, (levels >> pin) & 1u, 0, "");
+        sim_event(b, FERRY_SIM_EV_PIN, port * 16u + pin, ((uint32_t)levels >> pin) & 1u, 0, "");
     }
 }
 
@@ -109,35 +111,43 @@ static uint32_t read_idr(const struct ferry_sim *b, const struct sim_gpio *g)
     return value;
 }
 
-static uint32_t *stored_register(struct sim_gpio *g, uint32_t offset)
+static bool stored_register(struct sim_gpio *g, uint32_t offset, uint32_t **reg)
 {
     switch (offset) {
     case REG_MODER:
-        return &g->moder;
+        *reg = &g->moder;
+        return true;
     case REG_OTYPER:
-        return &g->otyper;
+        *reg = &g->otyper;
+        return true;
     case REG_OSPEEDR:
-        return &g->ospeedr;
+        *reg = &g->ospeedr;
+        return true;
     case REG_PUPDR:
-        return &g->pupdr;
+        *reg = &g->pupdr;
+        return true;
     case REG_ODR:
-        return &g->odr;
+        *reg = &g->odr;
+        return true;
     case REG_LCKR:
-        return &g->lckr;
+        *reg = &g->lckr;
+        return true;
     case REG_AFRL:
-        return &g->afr[0];
+        *reg = &g->afr[0];
+        return true;
     case REG_AFRH:
-        return &g->afr[1];
+        *reg = &g->afr[1];
+        return true;
     default:
-        return NULL;
+        return false;
     }
 }
 
 uint32_t sim_gpio_read(struct ferry_sim *b, unsigned index, uint32_t offset)
 {
     struct sim_gpio *g = &b->s.gpio[index];
-    const uint32_t *reg = stored_register(g, offset);
-    if (reg)
+    uint32_t *reg;
+    if (stored_register(g, offset, &reg))
         return *reg;
     return offset == REG_IDR ? read_idr(b, g) : 0;
 }
@@ -146,11 +156,11 @@ void sim_gpio_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32
                     uint32_t mask)
 {
     struct sim_gpio *g = &b->s.gpio[index];
-    uint32_t *reg = stored_register(g, offset);
+    uint32_t *reg;
     if (offset == REG_BSRR) {
         value &= mask;
         g->odr = (g->odr & ~(value >> 16)) | (value & 0xFFFFu); /* set wins (8.4.7) */
-    } else if (reg) {
+    } else if (stored_register(g, offset, &reg)) {
         *reg = sim_merge(*reg, value, mask);
     }
     if (offset == REG_ODR)

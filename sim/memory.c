@@ -60,8 +60,10 @@ static bool hex_byte(struct hex *h, uint8_t *out)
         return false;
     int high = nibble(h->text[h->at]), low = nibble(h->text[h->at + 1]);
     h->at += 2;
+    if (high < 0 || low < 0)
+        return false;
     *out = (uint8_t)(high << 4 | low);
-    return high >= 0 && low >= 0;
+    return true;
 }
 
 static int hex_apply(struct ferry_sim *b, struct hex *h, const uint8_t *record)
@@ -76,11 +78,9 @@ static int hex_apply(struct ferry_sim *b, struct hex *h, const uint8_t *record)
     case 0x01:
         h->ended = true;
         return FERRY_SIM_OK;
-    case 0x02:
-        h->base = value << 4;
-        return length == 2 ? FERRY_SIM_OK : FERRY_SIM_E_FORMAT;
-    case 0x04:
-        h->base = value << 16;
+    case 0x02: /* segment */
+    case 0x04: /* upper half of the address */
+        h->base = value << (type == 0x02 ? 4 : 16);
         return length == 2 ? FERRY_SIM_OK : FERRY_SIM_E_FORMAT;
     case 0x03:
     case 0x05: /* start address: the vector table says it better */
@@ -92,7 +92,7 @@ static int hex_apply(struct ferry_sim *b, struct hex *h, const uint8_t *record)
 
 static int hex_record(struct ferry_sim *b, struct hex *h)
 {
-    uint8_t record[HEX_MAX_DATA + 5u], sum = 0;
+    uint8_t record[HEX_MAX_DATA + 5u] = {0}, sum = 0;
     if (!hex_byte(h, &record[0]))
         return FERRY_SIM_E_FORMAT;
     for (unsigned i = 1; i < record[0] + 5u; i++) {

@@ -38,6 +38,8 @@ int sim_nvic_priority(const struct ferry_sim *b, int exc)
 {
     if (exc <= SIM_EXC_HARD)
         return exc - 4; /* reset -3 (as exception 1), NMI -2, HardFault -1 */
+    if (exc >= SIM_EXC_MAX)
+        return 0x100; /* none: below everything */
     /* Four priority bits; those right of the group point do not preempt. */
     uint32_t group_mask = 0xFFu << (b->s.nvic.prigroup + 1u);
     return (int)(b->s.nvic.priority[exc] & group_mask & 0xF0u);

@@ -111,7 +111,7 @@ static void set_clocks(struct ferry_sim *b, uint32_t sysclk)
     r->sysclk_hz = sysclk;
     r->pclk_hz[0] = hclk >> apb_shift((r->cfgr >> 10) & 7u);
     r->pclk_hz[1] = hclk >> apb_shift((r->cfgr >> 13) & 7u);
-    if (hclk != r->hclk_hz) {
+    if (hclk != 0 && hclk != r->hclk_hz) {
         uint32_t left = r->ps_per_cycle ? sim_systick_left(b) : 0;
         uint32_t cycles = r->ps_per_cycle ? sim_cyccnt(b) : 0;
         r->hclk_hz = hclk;
@@ -244,20 +244,21 @@ static int bank_register(uint32_t offset)
     return offset >= 0x10 && offset < 0x70 ? banks[((offset - 0x10) & 0x1Fu) / 4u] : -1;
 }
 
-static uint32_t *bank_of(struct sim_rcc *r, uint32_t offset)
+static bool bank_of(struct sim_rcc *r, uint32_t offset, uint32_t **reg)
 {
     int bank = bank_register(offset);
     if (bank < 0)
-        return NULL;
-    return offset < 0x30 ? &r->rstr[bank] : offset < 0x50 ? &r->enr[bank] : &r->lpenr[bank];
+        return false;
+    *reg = offset < 0x30 ? &r->rstr[bank] : offset < 0x50 ? &r->enr[bank] : &r->lpenr[bank];
+    return true;
 }
 
 uint32_t sim_rcc_read(struct ferry_sim *b, unsigned index, uint32_t offset)
 {
     (void)index;
     struct sim_rcc *r = &b->s.rcc;
-    const uint32_t *bank = bank_of(r, offset);
-    if (bank)
+    uint32_t *bank;
+    if (bank_of(r, offset, &bank))
         return *bank;
     switch (offset) {
     case 0x00:
@@ -281,10 +282,10 @@ void sim_rcc_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_
                    uint32_t mask)
 {
     struct sim_rcc *r = &b->s.rcc;
-    uint32_t *bank = bank_of(r, offset);
+    uint32_t *bank;
     value = sim_merge(offset == 0x74 ? r->csr & ~CSR_RMVF : sim_rcc_read(b, index, offset), value,
                       mask);
-    if (bank) {
+    if (bank_of(r, offset, &bank)) {
         *bank = value;
         if (offset < 0x30)
             sim_bus_reset_by(b, (unsigned)bank_register(offset), value);

@@ -36,7 +36,7 @@ extern "C" {
     X(FERRY_SIM_E_FORMAT, -7, "malformed file")
 
 enum ferry_sim_status {
-#define FERRY_SIM_X(name, value, text) name = value,
+#define FERRY_SIM_X(name, value, text) name = (value),
     FERRY_SIM_STATUS_MAP(FERRY_SIM_X)
 #undef FERRY_SIM_X
 };

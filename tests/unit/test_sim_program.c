@@ -1,0 +1,250 @@
+/* The program ferry-sim from outside: exit codes, control socket, pty, state file. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static char folder[64], socket_path[96], link_path[96], state_path[96], flash_arg[512];
+
+static pid_t start(const char *const *extra)
+{
+    const char *argv[24] = {getenv("FERRY_SIM"), "--quiet"};
+    size_t n = 2;
+    for (; *extra && n < 23; extra++)
+        argv[n++] = *extra;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        int null = open("/dev/null", O_WRONLY);
+        dup2(null, 1);
+        dup2(null, 2);
+        execv(argv[0], (char *const *)(uintptr_t)argv);
+        _exit(127);
+    }
+    return pid;
+}
+
+static int finish(pid_t pid)
+{
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int run(const char *const *extra)
+{
+    return finish(start(extra));
+}
+
+static void nap(void)
+{
+    struct timespec t = {0, 10000000};
+    nanosleep(&t, NULL);
+}
+
+static int dial(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", socket_path);
+    for (unsigned tries = 0; tries < 500; tries++) {
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+            return fd;
+        close(fd);
+        nap();
+    }
+    fail();
+    return -1;
+}
+
+static void ask(int fd, const char *line, const char *expected_part)
+{
+    char answer[8192];
+    size_t used = 0;
+    assert_int_equal(write(fd, line, strlen(line)), (ssize_t)strlen(line));
+    assert_int_equal(write(fd, "\n", 1), 1);
+    while (used < sizeof answer - 1 && (used == 0 || answer[used - 1] != '\n')) {
+        assert_int_equal(read(fd, answer + used, 1), 1);
+        used++;
+    }
+    answer[used] = 0;
+    if (!strstr(answer, expected_part))
+        fail_msg("%s answered %s", line, answer);
+}
+
+static void usage_and_failure(void **state)
+{
+    (void)state;
+    const char *board = "stm32f411_blackpill";
+    assert_int_equal(run((const char *[]){"--help", NULL}), 0);
+    assert_int_equal(run((const char *[]){"--version", NULL}), 0);
+    assert_int_equal(run((const char *[]){NULL}), 2);
+    assert_int_equal(run((const char *[]){"--nonsense", NULL}), 2);
+    assert_int_equal(run((const char *[]){"--board", "toaster", NULL}), 2);
+    assert_int_equal(run((const char *[]){"--board", board, "--speed", "-1", NULL}), 2);
+    assert_int_equal(run((const char *[]){"--board", board, "--uid", "12", NULL}), 2);
+    assert_int_equal(run((const char *[]){"--board", board, "--uart", "tcp", NULL}), 2);
+    assert_int_equal(run((const char *[]){"--board", board, "--flash", "/no/such@0", NULL}), 1);
+    assert_int_equal(run((const char *[]){"--board", board, "--control", "/no/such/dir/s", NULL}),
+                     1);
+    assert_int_equal(
+        run((const char *[]){"--board", board, "--flash", flash_arg, "--until-ms", "20", NULL}), 0);
+}
+
+static void control_socket_answers_everything(void **state)
+{
+    (void)state;
+    pid_t pid = start((const char *[]){"--board", "stm32f411_blackpill", "--flash", flash_arg,
+                                       "--control", socket_path, "--paused", NULL});
+    int fd = dial();
+    ask(fd, "nonsense", "\"ok\":false");
+    ask(fd, "[1]", "\"ok\":false");
+    ask(fd, "{\"cmd\":7}", "cmd is missing");
+    ask(fd, "{\"cmd\":\"fly\"}", "unknown command");
+    ask(fd, "{\"cmd\":\"pin\",\"pin\":\"PX1\"}", "\"ok\":false");
+    ask(fd, "{\"cmd\":\"pin\"}", "\"ok\":false");
+    ask(fd, "{\"cmd\":\"run\",\"ms\":-1}", "\"ok\":false");
+    ask(fd, "{\"cmd\":\"run\",\"ms\":\"x\"}", "\"ok\":false");
+    ask(fd, "{\"cmd\":\"flash_hash\",\"address\":1}", "outside");
+    ask(fd, "{\"cmd\":\"flash_hash\",\"address\":134217728,\"size\":524289}", "beyond");
+    ask(fd, "{\"cmd\":\"flash_hash\",\"size\":1e300}", "beyond");
+    ask(fd, "{\"cmd\":\"restore\",\"name\":\"none\"}", "no snapshot");
+    ask(fd, "{\"cmd\":\"power_cut\",\"mode\":\"soft\"}", "lost, torn or done");
+    ask(fd, "{\"cmd\":\"save\"}", "without --state");
+    ask(fd, "{\"cmd\":\"status\"}", "\"time_ns\":0,");
+    ask(fd, "{\"cmd\":\"snapshot\"}", "\"ok\":true");
+    ask(fd, "{\"cmd\":\"run\",\"ms\":600}", "\"time_ns\":600");
+    ask(fd, "{\"cmd\":\"status\"}", "\"C13\":true");
+    ask(fd, "{\"cmd\":\"restore\"}", "\"ok\":true");
+    ask(fd, "{\"cmd\":\"status\"}", "\"time_ns\":0,");
+    ask(fd, "{\"cmd\":\"power_off\"}", "\"ok\":true");
+    ask(fd, "{\"cmd\":\"reset\"}", "power is off");
+    ask(fd, "{\"cmd\":\"power_cycle\"}", "\"ok\":true");
+    ask(fd, "{\"cmd\":\"counters\"}", "\"resets\":2");
+    ask(fd, "{\"cmd\":\"quit\"}", "\"ok\":true");
+    close(fd);
+    assert_int_equal(finish(pid), 0);
+    assert_int_not_equal(access(socket_path, F_OK), 0);
+}
+
+static void events_stream(void **state)
+{
+    (void)state;
+    pid_t pid = start((const char *[]){"--board", "stm32f411_blackpill", "--flash", flash_arg,
+                                       "--control", socket_path, "--paused", NULL});
+    int fd = dial(), events = dial();
+    ask(events, "{\"cmd\":\"events\"}", "\"ok\":true");
+    ask(fd, "{\"cmd\":\"run\",\"ms\":600}", "\"ok\":true");
+    ask(events, "", "\"event\":\"led\",\"led\":\"C13\",\"on\":true");
+    kill(pid, SIGTERM);
+    close(fd);
+    close(events);
+    assert_int_equal(finish(pid), 0);
+    assert_int_not_equal(access(socket_path, F_OK), 0);
+}
+
+static int open_link(void)
+{
+    for (unsigned tries = 0; tries < 500; tries++) {
+        int fd = open(link_path, O_RDWR | O_NOCTTY);
+        if (fd >= 0)
+            return fd;
+        nap();
+    }
+    fail();
+    return -1;
+}
+
+static void pty_carries_the_console(void **state)
+{
+    (void)state;
+    char uart[128], text[64] = {0};
+    size_t used = 0;
+    snprintf(uart, sizeof uart, "pty:%s", link_path);
+    pid_t pid = start((const char *[]){"--board", "stm32f411_blackpill", "--flash", flash_arg,
+                                       "--uart", uart, NULL});
+    int fd = open_link();
+    while (used < 15) {
+        ssize_t n = read(fd, text + used, sizeof text - 1 - used);
+        assert_true(n > 0);
+        used += (size_t)n;
+    }
+    assert_string_equal(text, "hello 05f5e100\n");
+    assert_int_equal(write(fd, "echo!", 5), 5);
+    for (used = 0; used < 5;) {
+        ssize_t n = read(fd, text + used, 5 - used);
+        assert_true(n > 0);
+        used += (size_t)n;
+    }
+    assert_memory_equal(text, "echo!", 5);
+    close(fd);
+    kill(pid, SIGINT);
+    assert_int_equal(finish(pid), 0);
+    struct stat info;
+    assert_int_not_equal(lstat(link_path, &info), 0);
+}
+
+static void state_file_keeps_the_flash(void **state)
+{
+    (void)state;
+    const char *board = "stm32f411_blackpill";
+    assert_int_equal(run((const char *[]){"--board", board, "--flash", flash_arg, "--state",
+                                          state_path, "--until-ms", "5", NULL}),
+                     0);
+    pid_t pid = start((const char *[]){"--board", board, "--state", state_path, "--control",
+                                       socket_path, "--paused", NULL});
+    int fd = dial();
+    ask(fd, "{\"cmd\":\"run\",\"ms\":600}", "\"ok\":true");
+    ask(fd, "{\"cmd\":\"status\"}", "\"C13\":true"); /* it has the program of the first run */
+    ask(fd, "{\"cmd\":\"quit\"}", "\"ok\":true");
+    close(fd);
+    assert_int_equal(finish(pid), 0);
+    assert_int_equal(truncate(state_path, 1000), 0);
+    assert_int_equal(run((const char *[]){"--board", board, "--state", state_path, NULL}), 1);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/ferry-sim-test-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(socket_path, sizeof socket_path, "%s/control", folder);
+    snprintf(link_path, sizeof link_path, "%s/uart", folder);
+    snprintf(state_path, sizeof state_path, "%s/state", folder);
+    snprintf(flash_arg, sizeof flash_arg, "%s/echo.bin@0x08000000", getenv("SIM_TEST_FIRMWARE"));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    unlink(state_path);
+    rmdir(folder);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(usage_and_failure),
+        cmocka_unit_test(control_socket_answers_everything),
+        cmocka_unit_test(events_stream),
+        cmocka_unit_test(pty_carries_the_console),
+        cmocka_unit_test(state_file_keeps_the_flash),
+    };
+    return cmocka_run_group_tests_name("sim_program", tests, set_up, tear_down);
+}
