@@ -88,6 +88,7 @@ void engine_step_header(struct gateway_engine *engine, uint32_t now_ms)
         return;
     }
     if (runs_already(engine) && !engine->offer.force) {
+        engine->total = 0; /* nothing was sent */
         engine_tell(engine, GATEWAY_EVENT_CURRENT);
         engine_end_round(engine, GATEWAY_RESULT_NOTHING, now_ms);
         return;

@@ -12,7 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AUTHORIZATION_SIZE = CONFIG_TEXT_SIZE + 16, FREE_PORT_MS = 3000, POLL_HTTP_S = 300 };
+enum {
+    AUTHORIZATION_SIZE = CONFIG_TEXT_SIZE + 16,
+    FREE_PORT_MS = 3000,
+    POLL_HTTP_S = 300,
+    HTTP_WORK_MS = 50
+};
 
 struct linux_node {
     const struct node_config *config;
@@ -188,6 +193,9 @@ static void rest(struct linux_node *node, uint32_t wait_ms)
 static void wait_for_work(struct linux_node *node)
 {
     uint32_t wait_ms = gateway_engine_wait_ms(&node->engine, ferry_posix_now_ms());
+    if (http_work(node->client) && wait_ms > HTTP_WORK_MS) {
+        wait_ms = HTTP_WORK_MS;
+    }
     if (wait_ms == 0) {
         return;
     }

@@ -232,6 +232,14 @@ void http_pump(struct http_client *client, int wait_ms)
     }
 }
 
+bool http_work(struct http_client *client)
+{
+    if (client->post.easy != NULL) {
+        http_pump(client, 0);
+    }
+    return client->post.easy != NULL;
+}
+
 /* --- one exchange --------------------------------------------------------------------------- */
 
 struct collector {
@@ -301,6 +309,7 @@ enum gateway_answer http_exchange(struct http_client *client, const char *method
     if (body != NULL && !add_header(&headers, "Content-Type", "application/json")) {
         return http_fail(client, GATEWAY_RETRY, "out of memory");
     }
+    drop_post(client); /* or it could arrive after what it came before */
     CURL *easy = http_prepare(client, url, &headers, &result);
     if (easy != NULL) {
         curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);

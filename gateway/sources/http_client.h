@@ -61,10 +61,14 @@ enum gateway_answer http_exchange(struct http_client *client, const char *method
                                   const char *body, char *answer, long *code);
 
 /*
- * Sends JSON in the background, driven by http_read. Skipped (false) while one is under way; its
- * answer is not looked at: for what will be said again anyway.
+ * Sends JSON in the background, driven by http_read and http_work. Skipped (false) while one is
+ * under way, dropped by the next exchange; its answer is not looked at: for what will be said again
+ * anyway.
  */
 bool http_post_later(struct http_client *client, const char *url, const char *body);
+
+/* Lets background work go on. Returns true while there is some: call again within 50 ms. */
+bool http_work(struct http_client *client);
 
 /*
  * Reads at `offset` of the file at `url`; blocks at most HTTP_PAUSE_MS.

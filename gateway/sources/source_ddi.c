@@ -239,7 +239,8 @@ static void report(void *ctx, const struct gateway_report *report)
         break;
     case GATEWAY_EVENT_CURRENT:
     case GATEWAY_EVENT_SUCCEEDED:
-        feedback = (struct feedback){"closed", "success", "runs, confirmed", 0, 0};
+        feedback =
+            (struct feedback){"closed", "success", "runs, confirmed", report->total, report->total};
         finish(source, &feedback);
         break;
     case GATEWAY_EVENT_FAILED:
