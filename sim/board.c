@@ -271,7 +271,8 @@ static void run_core(struct ferry_sim *b, uint64_t until_ps)
         return;
     }
     /* Code in RAM while the flash works: block by block, to stall it where it enters flash. */
-    b->deadline_ps = flash_busy ? b->s.now_ps + 1u : until_ps;
+    bool one_block = flash_busy || b->one_block;
+    b->deadline_ps = one_block ? b->s.now_ps + 1u : until_ps;
     handle_stop(b, sim_cpu_run(b));
 }
 
@@ -289,7 +290,7 @@ static void step(struct ferry_sim *b, uint64_t until_ps)
     } else if (b->s.sleeping) {
         sleep_on(b, until_ps);
     } else {
-        b->watch_masks = false;
+        b->watch_masks = b->one_block = false;
         if (!sim_exception_dispatch(b))
             run_core(b, until_ps);
     }

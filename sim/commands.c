@@ -286,7 +286,7 @@ static void do_resume(struct call *c)
 
 static void do_run(struct call *c)
 {
-    double ms = number(c, "ms", 0, 3600e3, 0);
+    double ms = number(c, "ms", 0, 60e3, 0);
     if (!c->app->paused)
         c->error = "run is for a paused board";
     if (c->error)

@@ -40,7 +40,7 @@ static void update_irq(struct ferry_sim *b, unsigned index, unsigned stream)
     sim_nvic_line(b, b->chip->dma_irq[index][stream], level);
 }
 
-static void raise(struct ferry_sim *b, unsigned index, unsigned stream, uint32_t flag)
+static void set_flag(struct ferry_sim *b, unsigned index, unsigned stream, uint32_t flag)
 {
     b->s.dma[index].isr[stream / 4u] |= flag << flag_shift(stream);
     update_irq(b, index, stream);
@@ -90,7 +90,7 @@ static void advance(struct ferry_sim *b, unsigned index, unsigned stream)
     s->offset += width(s);
     s->ndtr--;
     if (s->ndtr == s->reload / 2u && s->reload > 1u)
-        raise(b, index, stream, FLAG_HT);
+        set_flag(b, index, stream, FLAG_HT);
     if (s->ndtr != 0)
         return;
     s->offset = 0;
@@ -102,14 +102,14 @@ static void advance(struct ferry_sim *b, unsigned index, unsigned stream)
     } else {
         s->cr &= ~CR_EN;
     }
-    raise(b, index, stream, FLAG_TC);
+    set_flag(b, index, stream, FLAG_TC);
 }
 
 static void fail(struct ferry_sim *b, unsigned index, unsigned stream)
 {
     b->s.dma[index].stream[stream].cr &= ~CR_EN;
     sim_misuse(b, "DMA to an address that it cannot reach: transfer error");
-    raise(b, index, stream, FLAG_TE);
+    set_flag(b, index, stream, FLAG_TE);
 }
 
 static void serve(struct ferry_sim *b, const struct sim_dma_request *r)
@@ -198,7 +198,7 @@ static void write_cr(struct ferry_sim *b, unsigned index, unsigned stream, uint3
     if (!(before & CR_EN) && (s->cr & CR_EN))
         enable(b, index, stream);
     else if ((before & CR_EN) && !(s->cr & CR_EN))
-        raise(b, index, stream, FLAG_TC); /* 9.3.13: a stream that is switched off ends so */
+        set_flag(b, index, stream, FLAG_TC); /* 9.3.13: a stream that is switched off ends so */
     update_irq(b, index, stream);
 }
 

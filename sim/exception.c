@@ -114,7 +114,7 @@ bool sim_exception_dispatch(struct ferry_sim *b)
         return false;
     }
     if (sim_cpu_get(b, UC_ARM_REG_XPSR) & XPSR_IT) {
-        b->watch_masks = true; /* within an IT block: at the next block */
+        b->one_block = true; /* between two instructions of an IT block: after the next block */
         return false;
     }
     enter(b, exc);

@@ -142,7 +142,7 @@ struct sim_gpio {
 struct sim_usart {
     uint32_t sr, dr_rx, dr_tx, brr, cr1, cr2, cr3, gtpr;
     uint8_t shift;
-    bool shifting, tdr_full, sr_read, tc_read, rx_since_idle;
+    bool shifting, tdr_full, sr_read, rx_since_idle;
 };
 
 struct sim_uart_line { /* host side of a port */
@@ -229,6 +229,7 @@ struct ferry_sim {
     uint32_t block_pc, block_size;
     bool bus_fault;          /* an access to reserved peripheral space, to be answered */
     uint64_t unclocked_told; /* by peripheral: said once */
+    bool one_block;          /* the next run ends after one block */
     bool watch_masks;        /* an interrupt waits behind PRIMASK, BASEPRI or FAULTMASK */
     bool dead; /* power or reset struck inside this block: nothing has effect any more */
 

@@ -24,7 +24,6 @@
 #define BITS_A_BYTE 10u
 #define MISMATCH_PART                                                                              \
     33u /* 1/33: 3 %, what a receiver that samples mid-bit tolerates over 10 bits */
-#define DEFAULT_BAUD 921600u
 
 static const struct sim_periph *periph_of(const struct ferry_sim *b, unsigned index)
 {
@@ -269,7 +268,6 @@ uint32_t sim_usart_read(struct ferry_sim *b, unsigned index, uint32_t offset)
     switch (offset) {
     case 0x00:
         u->sr_read = true;
-        u->tc_read = (u->sr & SR_TC) != 0;
         return u->sr;
     case 0x04:
         return read_data(b, index);

@@ -86,6 +86,19 @@ static void bit_band_and_cycle_counter(void **state)
     kit_close(&kit);
 }
 
+static void interrupt_storm_changes_nothing(void **state)
+{
+    (void)state;
+    kit_open(&kit, "storm", NULL);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_run_for(kit.sim, 100 * MS);
+    assert_int_equal(kit_result(&kit, 0), GREEN);
+    assert_int_equal(kit_result(&kit, 1), 0);
+    assert_true(kit_result(&kit, 2) > 100);
+    assert_int_equal(kit_result(&kit, 3), 7 + 2 * 1200); /* 7 is odd and stays so */
+    kit_close(&kit);
+}
+
 static void empty_flash_locks_up_and_only_that(void **state)
 {
     (void)state;
@@ -120,6 +133,7 @@ int main(void)
         cmocka_unit_test(exceptions_come_in_order),
         cmocka_unit_test(fpu_context_survives_an_exception),
         cmocka_unit_test(bit_band_and_cycle_counter),
+        cmocka_unit_test(interrupt_storm_changes_nothing),
         cmocka_unit_test(empty_flash_locks_up_and_only_that),
         cmocka_unit_test(stack_use_is_seen),
     };
