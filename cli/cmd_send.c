@@ -195,7 +195,7 @@ static void show(void *ctx, const struct gateway_report *report)
 static int run_engine(struct gateway_engine *engine, struct node_session *session)
 {
     bool aborted = false;
-    while (engine->result == GATEWAY_RESULT_NONE) {
+    for (;;) {
         uint32_t now_ms = ferry_posix_now_ms();
         if (node_session_interrupts() > 1) {
             return CLI_INTERRUPTED; /* a second Ctrl-C does not wait for the node */
@@ -207,6 +207,9 @@ static int run_engine(struct gateway_engine *engine, struct node_session *sessio
         }
         gateway_engine_step(engine, now_ms);
         uint32_t wait_ms = gateway_engine_wait_ms(engine, ferry_posix_now_ms());
+        if (engine->result != GATEWAY_RESULT_NONE) {
+            break;
+        }
         if (gateway_engine_is_resting(engine)) {
             poll(NULL, 0, (int)wait_ms); /* the application may talk meanwhile */
         } else if (wait_ms > 0) {
