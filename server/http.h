@@ -51,8 +51,7 @@ struct request {
     char path[256];                                  /* for the log, cut */
     char params[HTTP_PARAMS_MAX][HTTP_SEGMENT_SIZE]; /* captured segments, decoded */
     struct target target;                            /* set by the guard of device routes */
-    bool target_known;
-    char *body; /* JSON text so far */
+    char *body;                                      /* JSON text so far */
     size_t body_size;
     uint64_t body_seen; /* bytes received, also those that were dropped */
     struct upload *upload;

@@ -89,13 +89,13 @@ enum MHD_Result http_reply_json(struct request *request, unsigned status, cJSON 
 static void add_allow(struct MHD_Response *response, unsigned allowed)
 {
     static const char *const names[] = {"GET, HEAD", "POST", "PUT", "DELETE"};
-    char text[64] = "";
+    char text[64] = ""; /* longer than all of them together */
+    size_t used = 0;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if ((allowed >> i & 1) == 0) {
-            continue;
+        if ((allowed >> i & 1) != 0) {
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? ", " : "",
+                                     names[i]);
         }
-        strcat(text, text[0] != '\0' ? ", " : "");
-        strcat(text, names[i]);
     }
     add_header(response, "Allow", text);
 }

@@ -77,10 +77,11 @@ static void add_field(struct line *line, const struct log_field *field)
     line->used +=
         (size_t)snprintf(line->text + line->used, room, ",\"%.*s\":", FIELD_KEY_MAX, field->key);
     room = sizeof line->text - LINE_TAIL - line->used;
-    if (field->text != NULL) {
-        line->used += log_quote(line->text + line->used, room, field->text);
-    } else {
+    if (field->is_number) {
         line->used += (size_t)snprintf(line->text + line->used, room, "%lld", field->number);
+    } else {
+        const char *text = field->text != NULL ? field->text : "";
+        line->used += log_quote(line->text + line->used, room, text);
     }
 }
 

@@ -15,22 +15,23 @@ enum log_level { LEVEL_ERROR, LEVEL_WARN, LEVEL_INFO, LEVEL_DEBUG };
 
 struct log_field {
     const char *key;  /* NULL ends the list */
-    const char *text; /* a string value, or NULL for a number */
+    const char *text; /* NULL is logged as "" */
     long long number;
+    bool is_number;
 };
 
 #define LOG_S(name, value)                                                                         \
     {                                                                                              \
-        (name), (value) != NULL ? (value) : "", 0                                                  \
+        (name), (value), 0, false                                                                  \
     }
 #define LOG_N(name, value)                                                                         \
     {                                                                                              \
-        (name), NULL, (long long)(value)                                                           \
+        (name), NULL, (long long)(value), true                                                     \
     }
 
 /* LOG_EVENT(LEVEL_INFO, "listening", LOG_S("address", a), LOG_N("port", p)); one field at least. */
 #define LOG_EVENT(level, event, ...)                                                               \
-    log_write((level), (event), (const struct log_field[]){__VA_ARGS__, {NULL, NULL, 0}})
+    log_write((level), (event), (const struct log_field[]){__VA_ARGS__, {NULL, NULL, 0, false}})
 
 /* Lines above this level are dropped. Default: LEVEL_INFO. Call before threads start. */
 void log_set_level(enum log_level level);

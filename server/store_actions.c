@@ -189,25 +189,31 @@ static bool note_success(struct store *store, const struct action *action)
                      "si", action->release.version, action->target);
 }
 
-enum store_result store_add_feedback(struct store *store, int64_t target, int64_t id,
-                                     const struct feedback *feedback)
+static enum store_result add_feedback(struct store *store, int64_t target, int64_t id,
+                                      const struct feedback *feedback)
 {
     struct action action;
-    if (!store_begin(store)) {
-        return STORE_ERROR;
-    }
-    enum store_result result = STORE_OK;
     sqlite3_stmt *row =
         store_prepare(store, SELECT_ACTION "WHERE a.id = ? AND a.target = ?", "ii", id, target);
     if (!take_action(store, row, &action)) {
-        result = STORE_NOT_FOUND;
-    } else if (is_closed(&action)) {
-        result = STORE_CONFLICT;
-    } else if (!write_feedback(store, &action, feedback)) {
-        result = STORE_ERROR;
-    } else if (strcmp(feedback->state, "success") == 0 && !note_success(store, &action)) {
-        result = STORE_ERROR;
+        return STORE_NOT_FOUND;
     }
+    if (is_closed(&action)) {
+        return STORE_CONFLICT;
+    }
+    bool is_success = strcmp(feedback->state, "success") == 0;
+    bool ok =
+        write_feedback(store, &action, feedback) && (!is_success || note_success(store, &action));
+    return ok ? STORE_OK : STORE_ERROR;
+}
+
+enum store_result store_add_feedback(struct store *store, int64_t target, int64_t id,
+                                     const struct feedback *feedback)
+{
+    if (!store_begin(store)) {
+        return STORE_ERROR;
+    }
+    enum store_result result = add_feedback(store, target, id, feedback);
     if (!store_commit(store, result == STORE_OK) && result == STORE_OK) {
         return STORE_ERROR;
     }

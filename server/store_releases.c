@@ -125,7 +125,7 @@ static enum store_result check_published(struct store *store, const char *versio
                                          const char *const sha256[], size_t count, int64_t *same)
 {
     for (size_t i = 0; i < count; i++) {
-        struct artifact artifact;
+        struct artifact artifact = {0};
         enum store_result result = find_artifact(store, sha256[i], &artifact);
         if (result != STORE_OK) {
             return result;
