@@ -7,3 +7,8 @@ if(FERRY_SANITIZE)
         -fno-omit-frame-pointer)
     target_link_options(ferry_warnings INTERFACE -fsanitize=address,undefined)
 endif()
+if(FERRY_FUZZ) # libFuzzer's coverage in every library; the targets link its main (tests/fuzz)
+    target_compile_options(ferry_warnings INTERFACE -fsanitize=fuzzer-no-link,address,undefined
+        -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(ferry_warnings INTERFACE -fsanitize=address,undefined)
+endif()

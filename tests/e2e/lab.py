@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -178,6 +179,13 @@ class Board:
             return {**info, "running": info["running"].lower(), "confirmed": info["confirmed"].lower()}
         return wait_for("the node answers", ask, wait_s, 0.2)
 
+    def settled(self, wait_s=30):
+        """INFO once an application runs: the bootloader answers for a moment after each start."""
+        def ask():
+            info = self.info()
+            return info if info["running"] != "bootloader" else None
+        return wait_for("an application runs", ask, wait_s, 0.5)
+
     def stop(self):
         self.control.close()
         return self.sim.stop()
@@ -191,12 +199,12 @@ class Server:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         done = run(BIN / "ferry-server", "init", "--data", self.folder, "--bootstrap-key", public_key)
-        tokens = dict(line.split(":", 1) for line in done.stdout.splitlines() if ":" in line)
-        self.publish_token = tokens["publish token"].strip()
-        self.device_token = tokens["device token"].strip()
+        words = [line.split() for line in done.stdout.splitlines()]
+        tokens = {line[0]: line[1] for line in words if len(line) > 1}
+        self.publish_token, self.device_token = tokens["publish"], tokens["enrol"]
         config = self.folder / "server.conf"
-        text = config.read_text()
-        config.write_text(text + f"\nlisten_port = {self.port}\npoll_interval = 00:00:01\n")
+        text = re.sub(r"listen_port = .*", f"listen_port = {self.port}", config.read_text())
+        config.write_text(re.sub(r"poll_interval = .*", "poll_interval = 00:00:01", text))
         self.command = [BIN / "ferry-server", "--config", config]
         self.logs = folder
         self.start()
