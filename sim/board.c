@@ -243,8 +243,9 @@ static void handle_stop(struct ferry_sim *b, enum sim_cpu_stop why)
         b->s.nvic.bfar = b->fault_address;
         sim_exception_fault(b, SIM_EXC_BUS, SIM_CFSR_PRECISERR | SIM_CFSR_BFARVALID, "bad read");
         break;
-    case SIM_CPU_WRITE_FAULT:
-        sim_exception_fault(b, SIM_EXC_BUS, SIM_CFSR_IMPRECISERR, "bad write");
+    case SIM_CPU_WRITE_FAULT: /* precise, as with ACTLR.DISDEFWBUF set: the store did not happen */
+        b->s.nvic.bfar = b->fault_address;
+        sim_exception_fault(b, SIM_EXC_BUS, SIM_CFSR_PRECISERR | SIM_CFSR_BFARVALID, "bad write");
         break;
     case SIM_CPU_FETCH_FAULT:
         sim_exception_fault(b, SIM_EXC_BUS, SIM_CFSR_IBUSERR, "bad instruction fetch");

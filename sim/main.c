@@ -466,8 +466,8 @@ int main(int argc, char **argv)
         app.exit_code = EXIT_SUCCESS;
         ferry_sim_power_on(app.sim);
         loop(&app);
-        if (!app.options.quiet)
-            print_flash_hash(&app);
+        app_screen_end(&app);
+        print_flash_hash(&app);
     }
     tear_down(&app);
     return app.exit_code;

@@ -99,6 +99,19 @@ static void interrupt_storm_changes_nothing(void **state)
     kit_close(&kit);
 }
 
+static void misuse_is_told(void **state)
+{
+    (void)state;
+    kit_open(&kit, "misuse", NULL);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_run_for(kit.sim, 10 * MS);
+    assert_int_equal(kit_result(&kit, 0), GREEN);
+    assert_int_equal(kit.events[FERRY_SIM_EV_MISUSE], 3); /* wait states, APB1, PLLCFGR */
+    assert_int_equal(kit_result(&kit, 1), 3);             /* PLL still on and ready */
+    assert_int_equal(kit_result(&kit, 2), 1);
+    kit_close(&kit);
+}
+
 static void empty_flash_locks_up_and_only_that(void **state)
 {
     (void)state;
@@ -134,6 +147,7 @@ int main(void)
         cmocka_unit_test(fpu_context_survives_an_exception),
         cmocka_unit_test(bit_band_and_cycle_counter),
         cmocka_unit_test(interrupt_storm_changes_nothing),
+        cmocka_unit_test(misuse_is_told),
         cmocka_unit_test(empty_flash_locks_up_and_only_that),
         cmocka_unit_test(stack_use_is_seen),
     };
