@@ -320,17 +320,23 @@ static void step_catch(struct gateway_engine *engine, uint32_t now_ms)
 
 /* --- transfer ----------------------------------------------------------------------------- */
 
+/* Getting further than ever before is what clears the count of failures. */
+static void set_done(struct gateway_engine *engine, uint32_t done)
+{
+    engine->done = done;
+    if (done > engine->best_done) {
+        engine->best_done = done;
+        engine->failures = 0;
+    }
+}
+
 static void note_progress(struct gateway_engine *engine)
 {
     uint32_t done = engine->sink->received(engine->sink->ctx);
     if (done == engine->done) {
         return;
     }
-    engine->done = done;
-    if (done > engine->best_done) {
-        engine->best_done = done;
-        engine->failures = 0;
-    }
+    set_done(engine, done);
     engine_tell(engine, GATEWAY_EVENT_PROGRESS);
 }
 
@@ -338,7 +344,7 @@ static void step_open(struct gateway_engine *engine, uint32_t now_ms)
 {
     int status = engine->sink->step(engine->sink->ctx, now_ms);
     if (status == FERRY_OK) {
-        engine->done = engine->sink->received(engine->sink->ctx);
+        set_done(engine, engine->sink->received(engine->sink->ctx));
         engine_tell(engine, GATEWAY_EVENT_OPENED);
         engine->sink->data(engine->sink->ctx, now_ms);
         engine_go_to(engine, STAGE_DATA);

@@ -8,7 +8,11 @@
 #include <strings.h>
 
 /* History kept for a node that asks again; distance worth reading over instead of a new request. */
-enum { HISTORY_SIZE = 128 * 1024, SKIP_MAX = 32 * 1024 };
+enum {
+    HISTORY_SIZE = 128 * 1024,
+    SKIP_MAX = 32 * 1024,
+    WORTH_GOING_ON = 4096 /* bytes of a broken transfer that make another one worth it at once */
+};
 
 /* --- headers -------------------------------------------------------------------------------- */
 
@@ -269,6 +273,14 @@ static enum gateway_answer take(struct http_file *file, uint64_t offset, uint8_t
     return GATEWAY_OK;
 }
 
+/* A connection that broke on the way: the rest is asked for without ado, as long as each brings
+ * something. */
+static bool broke_on_the_way(const struct http_file *file, uint64_t offset)
+{
+    return file->verdict == FILE_TAKEN && file->result != CURLE_OK && offset == file->position &&
+           file->position - file->asked >= WORTH_GOING_ON;
+}
+
 /* The transfer ended and did not bring the byte. */
 static enum gateway_answer explain_end(struct http_client *client, uint64_t offset)
 {
@@ -334,6 +346,9 @@ enum gateway_answer http_read(struct http_client *client, const char *url, uint3
     }
     if (!file->finished) {
         return GATEWAY_MORE;
+    }
+    if (broke_on_the_way(file, offset)) {
+        return start_transfer(client, offset);
     }
     return file->verdict == FILE_REDIRECTED ? follow(client) : explain_end(client, offset);
 }
