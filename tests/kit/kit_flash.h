@@ -26,6 +26,7 @@ struct kit_flash {
     uint32_t base, size;
     uint8_t *memory;
     uint8_t *unstable; /* bit set: the bit in memory reads as noise */
+    bool noisy;        /* some bit may be unstable: an operation was torn */
     uint32_t operations;
     uint32_t cut_at; /* number of the operation that is cut, counted from 1 */
     enum kit_cut cut;
