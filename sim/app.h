@@ -59,6 +59,7 @@ struct app {
     FILE *events_file;
     FILE *info; /**< text for people: stdout, or stderr when the events go to stdout */
     bool tty, quit, paused;
+    bool time_jumped; /**< a restore: the pace starts anew */
     int exit_code;
 };
 

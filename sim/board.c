@@ -76,7 +76,7 @@ static void reset_chip(struct ferry_sim *b, uint32_t cause)
     b->s.sleeping = b->s.sleep_event = b->s.lockup = false;
     b->s.stall_until_ps = 0;
     b->dead = b->bus_fault = b->watch_masks = false;
-    b->unclocked_told = 0;
+    b->s.unclocked_told = 0;
     sim_flash_abort(b);
     sim_flash_reset(b);
     sim_rcc_reset(b, cause);

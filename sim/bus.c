@@ -105,8 +105,8 @@ static const struct sim_periph *find(struct ferry_sim *b, uint32_t address)
     const struct sim_periph *p = &b->chip->periphs[number];
     if (sim_bus_clocked(b, p))
         return p;
-    if (!((b->unclocked_told >> number) & 1u)) {
-        b->unclocked_told |= 1ull << number;
+    if (!((b->s.unclocked_told >> number) & 1u)) {
+        b->s.unclocked_told |= 1ull << number;
         sim_event(b, FERRY_SIM_EV_MISUSE, address, 0, 0, "access to a peripheral without clock");
     }
     return NULL;

@@ -263,6 +263,7 @@ static void do_restore(struct call *c)
         c->error = "no snapshot of that name";
     else if (ferry_sim_restore(c->app->sim, slot->shot) != FERRY_SIM_OK)
         c->error = "restore failed";
+    c->app->time_jumped = true;
 }
 
 static void do_speed(struct call *c)

@@ -353,10 +353,11 @@ static void rebase(const struct app *app, struct pace *p)
 }
 
 /* How long the wall has to wait before virtual time may go on. */
-static int64_t to_wait_ns(const struct app *app, struct pace *p)
+static int64_t to_wait_ns(struct app *app, struct pace *p)
 {
-    if (p->speed != app->options.speed)
+    if (p->speed != app->options.speed || app->time_jumped)
         rebase(app, p);
+    app->time_jumped = false;
     if (p->speed <= 0)
         return p->idle_debt_ns;
     int64_t wait = p->origin_ns + (int64_t)((double)virtual_ns(app) / p->speed) - wall_ns();

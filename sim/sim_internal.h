@@ -189,6 +189,7 @@ struct sim_state {
     bool cut_pending;
     uint32_t led_shown;
     uint32_t next_gen;
+    uint64_t unclocked_told; /* by peripheral: misuse is said once a reset */
     struct sim_nvic nvic;
     struct sim_rcc rcc;
     struct sim_flash flash;
@@ -227,11 +228,10 @@ struct ferry_sim {
     /* Hot: read by the block hook. */
     uint64_t deadline_ps;
     uint32_t block_pc, block_size;
-    bool bus_fault;          /* an access to reserved peripheral space, to be answered */
-    uint64_t unclocked_told; /* by peripheral: said once */
-    bool one_block;          /* the next run ends after one block */
-    bool watch_masks;        /* an interrupt waits behind PRIMASK, BASEPRI or FAULTMASK */
-    bool dead; /* power or reset struck inside this block: nothing has effect any more */
+    bool bus_fault;   /* an access to reserved peripheral space, to be answered */
+    bool one_block;   /* the next run ends after one block */
+    bool watch_masks; /* an interrupt waits behind PRIMASK, BASEPRI or FAULTMASK */
+    bool dead;        /* power or reset struck inside this block: nothing has effect any more */
 
     const struct sim_board *board;
     const struct sim_chip *chip;
