@@ -104,6 +104,9 @@ static size_t find_warnings(const struct ferry_info *info, const char *warnings[
     if ((info->flags & FERRY_INFO_JOURNAL_LOST) != 0) {
         warnings[count++] = "no journal record was found at the last start";
     }
+    if ((info->flags & FERRY_INFO_NO_CRYSTAL) != 0) {
+        warnings[count++] = "the crystal did not start: the node runs on its internal oscillator";
+    }
     return count;
 }
 

@@ -216,7 +216,10 @@ static int program(struct ferry_install *install, uint32_t address, const uint8_
     if (status == FERRY_OK) {
         status = flash->read(flash->ctx, address, check, padded);
     }
-    return status == FERRY_OK && memcmp(words, check, padded) != 0 ? FERRY_FLASH : status;
+    if (status != FERRY_OK) {
+        return status;
+    }
+    return memcmp(words, check, padded) == 0 ? FERRY_OK : FERRY_FLASH;
 }
 
 static uint32_t smaller(uint32_t a, uint32_t b)

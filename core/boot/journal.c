@@ -188,7 +188,11 @@ int ferry_journal_open(struct ferry_journal *journal, const struct ferry_flash *
     journal->state.candidate = FERRY_SLOT_NONE;
 
     int status = scan_sector(journal, 0);
-    return status == FERRY_OK ? scan_sector(journal, 1) : status;
+    if (status == FERRY_OK) {
+        status = scan_sector(journal, 1);
+    }
+    journal->found_nothing = journal->lost;
+    return status;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

@@ -47,7 +47,7 @@ static void state_info(const struct ferry_journal *journal, struct ferry_info *i
     info->security_counter = state->security_counter;
     info->durable = state->durable;
     memcpy(info->candidate_hash, state->hash, FERRY_HASH_SIZE);
-    info->flags |= journal->lost ? FERRY_INFO_JOURNAL_LOST : 0;
+    info->flags |= journal->found_nothing ? FERRY_INFO_JOURNAL_LOST : 0;
 }
 
 void ferry_node_info(const struct ferry_node *node, struct ferry_info *info)
@@ -61,6 +61,7 @@ void ferry_node_info(const struct ferry_node *node, struct ferry_info *info)
     info->bor_level = node->bor_level;
     info->write_protected = node->write_protected;
     info->flags = node->options_known ? FERRY_INFO_OPTIONS : 0;
+    info->flags |= node->no_crystal ? FERRY_INFO_NO_CRYSTAL : 0;
     memcpy(info->uid, node->uid, FERRY_UID_SIZE);
     strncpy(info->board, node->board->name, FERRY_BOARD_NAME_MAX);
     state_info(node->journal, info);

@@ -20,6 +20,7 @@ void stm32f4_describe(struct ferry_node *node)
     node->bor_level = (uint8_t)(3 - FLASH_OPTCR_BOR(options));
     node->write_protected = ~FLASH_OPTCR_NWRP(options) & (BIT(node->board->sector_count) - 1);
     node->options_known = true;
+    node->no_crystal = stm32f4_clock_source() != STM32F4_CLOCK_HSE;
 }
 
 uint8_t stm32f4_reset_cause(void)

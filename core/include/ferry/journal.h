@@ -73,6 +73,7 @@ struct ferry_journal {
     uint32_t cursor;          /* first free place of that sector */
     uint8_t active;           /* 0 or 1: the journal sector in use */
     bool lost;                /* no valid record in either sector: rebuild from the slots */
+    bool found_nothing;       /* as `lost` was after ferry_journal_open, for INFO */
 };
 
 /*

@@ -77,7 +77,8 @@ enum {
     FERRY_INFO_DEV_KEY = 1,      /* the bootloader accepts a throw-away key */
     FERRY_INFO_JOURNAL_LOST = 2, /* no journal record was found at the last start */
     FERRY_INFO_OPEN = 4,         /* a transfer is open */
-    FERRY_INFO_OPTIONS = 8       /* the option-byte fields are valid */
+    FERRY_INFO_OPTIONS = 8,      /* the option-byte fields are valid */
+    FERRY_INFO_NO_CRYSTAL = 16   /* the crystal did not start: runs on the internal oscillator */
 };
 
 /* Everything a node says about itself. */

@@ -21,6 +21,7 @@ struct ferry_node {
     uint8_t reset_cause;                  /* FERRY_RESET_ bits */
     uint8_t rdp_level, bor_level;         /* option bytes */
     bool options_known;
+    bool no_crystal; /* runs on the internal oscillator because the crystal did not start */
     uint32_t write_protected;
     uint8_t uid[FERRY_UID_SIZE];
 };
