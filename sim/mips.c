@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <time.h>
 
+#ifndef SIM_MIPS_PROGRAM
+#define SIM_MIPS_PROGRAM "sha.bin"
+#endif
+
 static double seconds(void)
 {
     struct timespec t;
@@ -19,9 +23,9 @@ int main(int argc, char **argv)
     static unsigned char image[65536];
     struct ferry_sim *sim;
     struct ferry_sim_counters c;
-    FILE *f = argc == 2 ? fopen(argv[1], "rb") : NULL;
+    FILE *f = fopen(argc == 2 ? argv[1] : SIM_MIPS_PROGRAM, "rb");
     if (!f) {
-        fprintf(stderr, "usage: sim_mips sha.bin\n");
+        fprintf(stderr, "usage: sim_mips [sha.bin]\n");
         return 2;
     }
     size_t size = fread(image, 1, sizeof image, f);
