@@ -1,5 +1,6 @@
 /*
- * kit_vectors.h - known answers from tests/vectors/vectors.txt ("name = value" lines).
+ * kit_vectors.h - known answers from tests/vectors/vectors.txt ("name = value" lines), or from the
+ * file that KIT_VECTORS_FILE names.
  * A name that is not there ends the test program.
  */
 #ifndef KIT_VECTORS_H
@@ -11,6 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef KIT_VECTORS_FILE
+#define KIT_VECTORS_FILE "vectors.txt"
+#endif
+
 enum { KIT_VECTOR_MAX = 2048 }; /* longest value in bytes */
 
 /* The text behind "name = ", without line end. */
@@ -18,7 +23,7 @@ static inline void kit_vector_text(const char *name, char text[2 * KIT_VECTOR_MA
 {
     char line[2 * KIT_VECTOR_MAX];
     size_t length = strlen(name);
-    FILE *file = fopen(FERRY_VECTORS "/vectors.txt", "r");
+    FILE *file = fopen(FERRY_VECTORS "/" KIT_VECTORS_FILE, "r");
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
         if (strncmp(line, name, length) == 0 && strncmp(line + length, " = ", 3) == 0) {
             line[strcspn(line, "\n")] = '\0';
