@@ -27,7 +27,7 @@ UID = "101112131415161718191a1b"
 
 
 def find_node():
-    for path in (BIN / "pty_node", BIN.parent / "gateway" / "pty_node"):
+    for path in (BIN.parent / "gateway" / "pty_node", BUILD / "test" / "gateway" / "pty_node"):
         if path.exists():
             return path
     pytest.skip("pty_node is not built (FERRY_TESTS)")
