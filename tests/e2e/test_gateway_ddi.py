@@ -1,0 +1,229 @@
+"""The gateway's DDI client against a scripted server: what it asks, what it tells, and when."""
+import http.server
+import json
+import re
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from test_gateway_http import BIN, Node, images, node, run  # noqa: F401 (fixtures)
+
+BASE = "/DEFAULT/controller/v1/n"
+TOKEN = "sEcReT-token"
+
+
+class Ddi(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def reply(self, code, body=b"", **headers):
+        body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(code)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def handle_any(self):
+        state = self.server
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length)) if length else None
+        state.requests.append((self.command, self.path, body))
+        if self.headers.get("Authorization") != f"TargetToken {TOKEN}":
+            return self.reply(401)
+        path = self.path.split("?")[0]
+        if self.command == "GET" and path == BASE:
+            return self.reply(200, state.poll())
+        if path == BASE + "/configData":
+            return self.reply(200, {})
+        if path == BASE + "/cancelAction/8":
+            return self.reply(200, {"id": "8", "cancelAction": {"stopId": "7"}})
+        if path.endswith("/feedback"):
+            return self.feedback(body)
+        if path == BASE + "/deploymentBase/7":
+            return self.reply(200, state.deployment())
+        if path in state.files:
+            return self.file(state.files[path])
+        return self.reply(404)
+
+    do_GET = do_PUT = do_POST = handle_any
+
+    def feedback(self, body):
+        state = self.server
+        if body["status"]["execution"] == "closed":
+            if state.broken_feedback > 0:
+                state.broken_feedback -= 1
+                return self.reply(503)
+            state.open = False
+        return self.reply(200, {})
+
+    def file(self, data):
+        match = re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        if not match:
+            return self.reply(200, data, ETag='"x"')
+        first = int(match.group(1))
+        self.reply(206, data[first:], ETag='"x"', Content_Range=f"bytes {first}-{len(data) - 1}/{len(data)}")
+
+
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, images):
+        super().__init__(("127.0.0.1", 0), Ddi)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.requests, self.open, self.cancel = [], True, False
+        self.broken_feedback, self.mode, self.wants_config = 0, "forced", True
+        self.files = {f"/dl/{slot}.img": images[slot, "2.0.0"].read_bytes() for slot in "ab"}
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def poll(self):
+        links = {}
+        if self.wants_config:
+            links["configData"] = {"href": f"{self.url}{BASE}/configData"}
+            self.wants_config = False
+        elif self.cancel:
+            links["cancelAction"] = {"href": f"{self.url}{BASE}/cancelAction/8"}
+        elif self.open:
+            links["deploymentBase"] = {"href": f"{self.url}{BASE}/deploymentBase/7?c=1"}
+        return {"config": {"polling": {"sleep": "00:00:01"}}, "_links": links}
+
+    def deployment(self):
+        artifacts = [{"filename": name.split("/")[-1], "size": len(data), "hashes": {},
+                      "_links": {"download-http": {"href": self.url + name}}}
+                     for name, data in self.files.items()]
+        return {"id": "7", "deployment": {"download": self.mode, "update": self.mode,
+                                          "chunks": [{"part": "bApp", "artifacts": artifacts}]}}
+
+    def feedbacks(self, execution=None):
+        return [body for method, path, body in list(self.requests)
+                if path == f"{BASE}/deploymentBase/7/feedback"
+                and execution in (None, body["status"]["execution"])]
+
+
+@pytest.fixture
+def server(images):
+    server = Server(images)
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def write_config(folder, node, server, **keys):
+    lines = {"port": node.port, "source": "ddi", "url": server.url, "token": TOKEN, "confirm_s": 20,
+             "retries": 2, **keys}
+    config = folder / "gateway.conf"
+    config.write_text("[node n]\n" + "".join(f"{k} = {v}\n" for k, v in lines.items()))
+    return config
+
+
+def gateway(folder, node, server, **keys):
+    done = run(BIN / "ferry-gateway", "--once", "--log-level", "debug", "--config",
+               write_config(folder, node, server, **keys))
+    assert TOKEN not in done.stderr
+    return done
+
+
+def test_update(tmp_path, node, server):
+    done = gateway(tmp_path, node, server)
+    assert done.returncode == 0, done.stderr
+    told = [body for method, path, body in server.requests if path == BASE + "/configData"]
+    assert told[0]["mode"] == "merge"
+    assert told[0]["data"]["board"] == "stm32f411_blackpill"
+    assert told[0]["data"]["version"] == "1.0.0" and told[0]["data"]["slot"] == "a"
+    closed = server.feedbacks("closed")
+    assert len(closed) == 1 and closed[0]["status"]["result"]["finished"] == "success"
+    assert server.feedbacks()[-1] == closed[0]
+    progress = server.feedbacks("proceeding")[0]["status"]["result"]["progress"]
+    assert progress["of"] == len(server.files["/dl/b.img"])
+    assert node.info()["running"] == "B"
+
+
+def test_already_installed_is_a_success(tmp_path, node, server):
+    assert gateway(tmp_path, node, server).returncode == 0
+    server.open = True
+    assert gateway(tmp_path, node, server).returncode == 0
+    assert [f["status"]["result"]["finished"] for f in server.feedbacks("closed")] == ["success"] * 2
+    assert node.events()[-1]["erases"] == 1
+
+
+@pytest.mark.parametrize("node", [("--confirm-ms", 0, "--trial-ms", 300)], indirect=True)
+def test_revert_is_a_failure(tmp_path, node, server):
+    assert gateway(tmp_path, node, server).returncode == 1
+    closed = server.feedbacks("closed")
+    assert len(closed) == 1
+    assert closed[0]["status"]["result"]["finished"] == "failure"
+    assert "TRIAL_EXHAUSTED" in closed[0]["status"]["details"][0]
+
+
+def test_refusal_is_a_failure(tmp_path, node, server):
+    image = bytearray(server.files["/dl/b.img"])
+    image[-10] ^= 1  # in the signature
+    server.files["/dl/b.img"] = bytes(image)
+    assert gateway(tmp_path, node, server).returncode == 1
+    assert server.feedbacks("closed")[0]["status"]["result"]["finished"] == "failure"
+    assert node.events()[-1]["erases"] == 0
+
+
+def test_wrong_node_is_a_failure(tmp_path, node, server):
+    assert gateway(tmp_path, node, server, uid="00" * 12).returncode == 1
+    assert node.events()[-1]["erases"] == 0
+
+
+def test_skip_waits(tmp_path, node, server):
+    server.mode = "skip"
+    assert gateway(tmp_path, node, server).returncode == 0
+    assert server.feedbacks() == []
+
+
+def test_cancel_is_accepted(tmp_path, node, server):
+    server.cancel = True
+    assert gateway(tmp_path, node, server).returncode == 0
+    sent = [body for method, path, body in server.requests if path == f"{BASE}/cancelAction/8/feedback"]
+    assert sent[0]["id"] == "8" and sent[0]["status"]["execution"] == "closed"
+    assert node.events()[-1]["erases"] == 0
+
+
+def test_wrong_token_is_final(tmp_path, node, server):
+    done = gateway(tmp_path, node, server, token="other")
+    assert done.returncode == 1
+    assert len(server.requests) == 1
+
+
+def test_end_is_told_until_it_is_heard(tmp_path, node, server):
+    server.broken_feedback = 2
+    process = subprocess.Popen(
+        [str(BIN / "ferry-gateway"), "--config", str(write_config(tmp_path, node, server))],
+        stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 30
+    while server.open and time.monotonic() < end:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+    assert not server.open
+    closed = server.feedbacks("closed")
+    assert len(closed) == 3 and all(f == closed[0] for f in closed)
+    assert node.events()[-1]["erases"] == 1  # not installed again meanwhile
+
+
+@pytest.mark.parametrize("poll", [b"[]", b"{", b'{"_links": 5}', b'{"_links":{"deploymentBase":{"href":"ftp://x/"}}}',
+                                  b'{"_links":{"deploymentBase":{"href":"http://192.0.2.1/x"}}}', b"x" * 70000])
+def test_malformed_polls(tmp_path, node, server, poll):
+    server.poll = lambda: poll
+    done = gateway(tmp_path, node, server)
+    assert done.returncode in (0, 1)
+    assert node.events()[-1]["erases"] == 0
+
+
+@pytest.mark.parametrize("deployment", [{}, {"id": "7"}, {"id": "../x", "deployment": {}},
+                                        {"id": "7", "deployment": {"chunks": [{"artifacts": [{}]}]}},
+                                        {"id": "7", "deployment": {"chunks": 3}}])
+def test_malformed_deployments(tmp_path, node, server, deployment):
+    server.deployment = lambda: deployment
+    assert gateway(tmp_path, node, server).returncode == 1
+    assert node.events()[-1]["erases"] == 0
