@@ -83,7 +83,11 @@ int gateway_link_step(struct gateway_link *link, uint32_t now_ms)
         link->failed = FERRY_IO;
         return FERRY_IO;
     }
-    return ferry_sender_step(&link->sender, now_ms);
+    status = ferry_sender_step(&link->sender, now_ms);
+    if (status < FERRY_OK) {
+        link->port->discard(link->port->ctx); /* DATA that the node would only refuse */
+    }
+    return status;
 }
 
 bool gateway_link_is_writing(const struct gateway_link *link)

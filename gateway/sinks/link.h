@@ -15,6 +15,8 @@ struct gateway_port {
     /* OK, or IO when the port is gone; `got` and `taken` may be 0. */
     int (*read)(void *ctx, uint8_t *out, size_t max, size_t *got);
     int (*write)(void *ctx, const uint8_t *data, size_t size, size_t *taken);
+    /* Drops what was taken but is not on the wire yet: nobody waits for it any more. */
+    void (*discard)(void *ctx);
     const char *(*error)(void *ctx); /* a sentence on the last error */
 };
 

@@ -24,6 +24,12 @@ static int port_write(void *ctx, const uint8_t *data, size_t size, size_t *taken
     return ferry_serial_write(&port->serial, data, size, taken);
 }
 
+static void port_discard(void *ctx)
+{
+    struct gateway_serial *port = ctx;
+    ferry_serial_discard(&port->serial);
+}
+
 static const char *port_error(void *ctx)
 {
     const struct gateway_serial *port = ctx;
@@ -41,5 +47,6 @@ struct gateway_port gateway_serial_port(struct gateway_serial *serial, const cha
                                  .close = port_close,
                                  .read = port_read,
                                  .write = port_write,
+                                 .discard = port_discard,
                                  .error = port_error};
 }

@@ -69,8 +69,12 @@ static void refuse(struct http_client *client, enum gateway_answer answer)
 /* "bytes 512-1023/2048" has to begin where we asked. */
 static bool range_fits(const struct http_file *file)
 {
-    uint64_t first = 0;
-    return sscanf(file->content_range, "bytes %" SCNu64 "-", &first) == 1 && first == file->asked;
+    const char *text = file->content_range;
+    char *end = NULL;
+    if (strncmp(text, "bytes ", 6) != 0 || text[6] < '0' || text[6] > '9') {
+        return false;
+    }
+    return strtoull(text + 6, &end, 10) == file->asked && *end == '-';
 }
 
 static bool is_same_file(const struct http_file *file)

@@ -257,17 +257,26 @@ static void report(void *ctx, const struct gateway_report *report)
 /* --- poll
  * ----------------------------------------------------------------------------------------- */
 
+/* Two digits, or more than any field may be. */
+static uint32_t two_digits(const char *text)
+{
+    bool ok = text[0] >= '0' && text[0] <= '9' && text[1] >= '0' && text[1] <= '9';
+    return ok ? (uint32_t)(text[0] - '0') * 10 + (uint32_t)(text[1] - '0') : 100;
+}
+
 /* "HH:mm:ss" as milliseconds; 0 for anything else. */
 static uint32_t interval_of(const cJSON *poll)
 {
-    unsigned hours, minutes, seconds;
     const cJSON *config = cJSON_GetObjectItemCaseSensitive(poll, "config");
     const char *text = text_of(cJSON_GetObjectItemCaseSensitive(config, "polling"), "sleep");
-    if (text == NULL || strlen(text) != 8 ||
-        sscanf(text, "%2u:%2u:%2u", &hours, &minutes, &seconds) != 3) {
+    if (text == NULL || strlen(text) != 8 || text[2] != ':' || text[5] != ':') {
         return 0;
     }
-    return (hours * 3600 + minutes * 60 + seconds) * 1000;
+    uint32_t hours = two_digits(text);
+    uint32_t minutes = two_digits(text + 3);
+    uint32_t seconds = two_digits(text + 6);
+    bool ok = hours < 100 && minutes < 60 && seconds < 60;
+    return ok ? (hours * 3600 + minutes * 60 + seconds) * 1000 : 0;
 }
 
 static bool take_id(const cJSON *json, char id[DDI_ID_SIZE])

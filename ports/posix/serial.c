@@ -30,8 +30,13 @@ __attribute__((format(printf, 3, 4))) static int fail(struct ferry_serial *seria
 static int fail_denied(struct ferry_serial *serial, const char *path)
 {
     struct stat device;
-    struct group *group = stat(path, &device) == 0 ? getgrgid(device.st_gid) : NULL;
-    if (group == NULL || device.st_gid == 0 || (device.st_mode & 0060) != 0060) {
+    struct group entry;
+    struct group *group = NULL;
+    char names[1024];
+    bool found = stat(path, &device) == 0 &&
+                 getgrgid_r(device.st_gid, &entry, names, sizeof names, &group) == 0 &&
+                 group != NULL;
+    if (!found || device.st_gid == 0 || (device.st_mode & 0060) != 0060) {
         return fail(serial, FERRY_IO, "%s: permission denied; its owner must allow access", path);
     }
     return fail(serial, FERRY_IO,
@@ -164,6 +169,11 @@ int ferry_serial_write(struct ferry_serial *serial, const uint8_t *data, size_t 
     }
     *taken = count > 0 ? (size_t)count : 0;
     return FERRY_OK;
+}
+
+void ferry_serial_discard(const struct ferry_serial *serial)
+{
+    ioctl(serial->fd, TCFLSH, TCOFLUSH);
 }
 
 void ferry_serial_wait(const struct ferry_serial *serial, bool writing, int stop_fd,
