@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -47,7 +48,7 @@ static bool open_pair(struct app_pty *p)
         ptsname_r(p->master, p->path, sizeof p->path) != 0)
         return false;
     p->slave = open(p->path, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (p->slave < 0 || tcgetattr(p->slave, &t) != 0)
+    if (p->slave < 0 || tcgetattr(p->slave, &t) != 0 || ioctl(p->master, TIOCPKT, &(int){1}) != 0)
         return false;
     cfmakeraw(&t);
     cfsetspeed(&t, B921600);
@@ -114,16 +115,29 @@ bool app_pty_wants_input(const struct app *app)
     return app->pty.master >= 0 && ferry_sim_uart_queued(app->sim, 0) < QUEUE_AHEAD;
 }
 
+/* The client flushed its output (tcflush): what is not on the wire yet never goes there. */
+static void drop_input(struct app *app)
+{
+    tcflush(app->pty.master, TCIFLUSH);
+    ferry_sim_uart_flush(app->sim, 0);
+}
+
+/* In packet mode each read begins with a byte that is 0 before data (ioctl_tty(2), TIOCPKT). */
 static void to_board(struct app *app)
 {
-    uint8_t buffer[QUEUE_AHEAD];
+    uint8_t buffer[1 + QUEUE_AHEAD];
     if (!app_pty_wants_input(app))
         return;
     ssize_t n = read(app->pty.master, buffer, sizeof buffer);
     if (n <= 0)
         return;
+    if (buffer[0] != TIOCPKT_DATA) {
+        if ((buffer[0] & TIOCPKT_FLUSHWRITE) != 0)
+            drop_input(app);
+        return;
+    }
     follow_baud(app);
-    ferry_sim_uart_send(app->sim, 0, buffer, (size_t)n);
+    ferry_sim_uart_send(app->sim, 0, buffer + 1, (size_t)n - 1);
 }
 
 static void from_board(struct app_pty *p)

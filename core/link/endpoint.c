@@ -38,6 +38,13 @@ static bool send(struct ferry_endpoint *endpoint)
     return true;
 }
 
+void ferry_endpoint_announce(struct ferry_endpoint *endpoint)
+{
+    ferry_receiver_announce(&endpoint->receiver);
+    (void)send(endpoint); /* encodes it */
+    (void)send(endpoint); /* queues it: a stream that was just started has room */
+}
+
 /* Takes bytes in until the receiver has a message to work on. Returns true if any came. */
 static bool receive(struct ferry_endpoint *endpoint)
 {

@@ -38,6 +38,11 @@ static void say_nak(struct ferry_receiver *receiver, uint16_t tag, uint8_t type,
     say(receiver, ferry_message_write_nak(receiver->reply, tag, &nak));
 }
 
+void ferry_receiver_announce(struct ferry_receiver *receiver)
+{
+    say_nak(receiver, FERRY_TAG_NODE, 0, FERRY_NOT_OPEN);
+}
+
 /* A gap in the data: one NAK is enough until it is filled, the frames behind it are on their way.
  */
 static void say_gap(struct ferry_receiver *receiver, int status)

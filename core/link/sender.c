@@ -13,6 +13,14 @@ static uint32_t elapsed(uint32_t since_ms, uint32_t now_ms)
     return now_ms - since_ms; /* modulo 2^32, as the clock wraps */
 }
 
+static uint16_t take_tag(struct ferry_sender *sender)
+{
+    if (sender->next_tag == FERRY_TAG_NODE) {
+        sender->next_tag++;
+    }
+    return sender->next_tag++;
+}
+
 void ferry_sender_init(struct ferry_sender *sender, uint16_t first_tag)
 {
     memset(sender, 0, sizeof *sender);
@@ -63,14 +71,14 @@ static void start_request(struct ferry_sender *sender, uint8_t answer, size_t si
 void ferry_sender_query(struct ferry_sender *sender, uint32_t repeat_ms, uint32_t total_ms,
                         uint32_t now_ms)
 {
-    size_t size = ferry_message_write_empty(sender->message, FERRY_QUERY, sender->next_tag++);
+    size_t size = ferry_message_write_empty(sender->message, FERRY_QUERY, take_tag(sender));
     start_request(sender, FERRY_INFO, size, total_ms, now_ms);
     sender->repeat_ms = repeat_ms;
 }
 
 void ferry_sender_open(struct ferry_sender *sender, const struct ferry_open *open, uint32_t now_ms)
 {
-    sender->transfer_tag = sender->next_tag++;
+    sender->transfer_tag = take_tag(sender);
     size_t size = ferry_message_write_open(sender->message, sender->transfer_tag, open);
     uint32_t claims = ferry_crc32(0, sender->message + FERRY_MESSAGE_HEADER_SIZE,
                                   size - FERRY_MESSAGE_HEADER_SIZE);
@@ -109,7 +117,7 @@ void ferry_sender_close(struct ferry_sender *sender, uint32_t now_ms)
 static void start_hash(struct ferry_sender *sender, uint8_t type,
                        const uint8_t hash[FERRY_HASH_SIZE], uint32_t now_ms)
 {
-    size_t size = ferry_message_write_hash(sender->message, type, sender->next_tag++, hash);
+    size_t size = ferry_message_write_hash(sender->message, type, take_tag(sender), hash);
     start_request(sender, FERRY_RESULT, size, FERRY_SENDER_REQUEST_MS, now_ms);
 }
 
@@ -138,12 +146,12 @@ void ferry_sender_abort(struct ferry_sender *sender, uint32_t now_ms)
 
 void ferry_sender_reset(struct ferry_sender *sender, uint32_t now_ms)
 {
-    start_empty(sender, FERRY_RESET, sender->next_tag++, now_ms);
+    start_empty(sender, FERRY_RESET, take_tag(sender), now_ms);
 }
 
 void ferry_sender_log(struct ferry_sender *sender, uint16_t first, uint32_t now_ms)
 {
-    size_t size = ferry_message_write_log(sender->message, sender->next_tag++, first);
+    size_t size = ferry_message_write_log(sender->message, take_tag(sender), first);
     start_request(sender, FERRY_LOGGED, size, FERRY_SENDER_REQUEST_MS, now_ms);
 }
 
@@ -286,6 +294,16 @@ static void hear_nak(struct ferry_sender *sender, size_t size)
     }
 }
 
+/* The node speaks unasked: it was restarted, and knows of no transfer. */
+static void hear_restart(struct ferry_sender *sender, size_t size)
+{
+    struct ferry_nak nak;
+    if (ferry_message_read_nak(sender->input, size, &nak) == FERRY_OK &&
+        nak.status == FERRY_NOT_OPEN) {
+        finish(sender, nak.status);
+    }
+}
+
 /* The answer to our probe: the node read every byte that we sent before it. */
 static void hear_probe(struct ferry_sender *sender, size_t size)
 {
@@ -318,6 +336,8 @@ static void hear_data(struct ferry_sender *sender, size_t size, uint32_t now_ms)
         hear_ack(sender, size);
     } else if (type == FERRY_NAK && tag == sender->tag) {
         hear_nak(sender, size);
+    } else if (type == FERRY_NAK && tag == FERRY_TAG_NODE) {
+        hear_restart(sender, size);
     } else {
         return;
     }
@@ -458,7 +478,7 @@ static int step_request(struct ferry_sender *sender, uint32_t now_ms)
 static void probe(struct ferry_sender *sender, uint32_t now_ms)
 {
     uint8_t query[FERRY_MESSAGE_HEADER_SIZE];
-    sender->probe_tag = sender->next_tag++;
+    sender->probe_tag = take_tag(sender);
     sender->probing = true;
     sender->probes++;
     sender->heard_ms = now_ms;

@@ -80,6 +80,7 @@ int main(void)
     ferry_endpoint_init(&boot.endpoint, &boot.node, &stm32f4_uart, boot.message,
                         sizeof(boot.message));
     ferry_supervisor_begin(&boot.supervisor, &boot.node);
+    ferry_endpoint_announce(&boot.endpoint);
     for (;;) {
         enum ferry_action action = ferry_supervisor_decide(&boot.supervisor);
         listen(action == FERRY_ACTION_LISTEN);

@@ -100,7 +100,7 @@ static int configure(struct ferry_serial *serial, const char *path, uint32_t bau
         return fail(serial, FERRY_ARGUMENT, "%s: the driver refuses %u baud", path, baud);
     }
     ask_low_latency(serial->fd);
-    ioctl(serial->fd, TCFLSH, TCIOFLUSH);
+    ioctl(serial->fd, TCFLSH, TCIFLUSH);
     return FERRY_OK;
 }
 

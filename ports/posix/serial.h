@@ -45,6 +45,9 @@ int ferry_serial_read(struct ferry_serial *serial, uint8_t *out, size_t max, siz
 int ferry_serial_write(struct ferry_serial *serial, const uint8_t *data, size_t size,
                        size_t *taken);
 
+/* Drops queued bytes that are not on the wire yet. */
+void ferry_serial_discard(const struct ferry_serial *serial);
+
 /*
  * Sleeps until bytes can be read (or written, if `writing`), `stop_fd` (-1: none) becomes readable,
  * or `timeout_ms` is over. Returns at once on a port that is gone; the next read tells.

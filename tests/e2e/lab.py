@@ -12,18 +12,21 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
+import zlib
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("FERRY_BUILD_DIR", TOP / "build"))
 BIN = pathlib.Path(os.environ.get("FERRY_BIN_DIR", BUILD / "host" / "bin"))
 BOARD = "stm32f411_blackpill"
 SLOTS = {"a": (0x08010000, 0x30000), "b": (0x08040000, 0x40000)}  # start, size
+JOURNAL = ((0x08008000, 0x4000), (0x0800C000, 0x4000))
 
 
 class LabError(Exception):
@@ -269,6 +272,21 @@ def slot_hash(board, slot, image=None):
         return board.flash_hash(start, size)
     data = pathlib.Path(image).read_bytes()
     return board.flash_hash(start, len(data)) == hashlib.sha256(data).hexdigest()
+
+
+def durable(board):
+    """The durable offset of the winning journal record, read from the flash itself (SPEC.md, 3)."""
+    best = (-1, 0)
+    for address, size in JOURNAL:
+        path = board.folder / "journal.bin"
+        board.command("flash_dump", file=str(path), address=address, size=size)
+        data = path.read_bytes()
+        for at in range(0, size, 64):
+            magic, sequence, kind = struct.unpack_from("<IIB", data, at)
+            crc = struct.unpack_from("<I", data, at + 60)[0]
+            if magic == 0x314A4546 and kind == 1 and zlib.crc32(data[at:at + 60]) == crc:
+                best = max(best, (sequence, struct.unpack_from("<I", data, at + 20)[0]))
+    return best[1]
 
 
 def version_in(info, slot):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lab import (BIN, SLOTS, Board, Keys, Lab, LabError, ferry, is_confirmed, slot_hash, version_in,
+from lab import (BIN, SLOTS, Board, Keys, Lab, LabError, durable, ferry, is_confirmed, slot_hash, version_in,
                  wait_for)
 
 
@@ -126,6 +126,23 @@ def test_interrupt_aborts_and_a_later_send_resumes(node):
     assert is_confirmed(board.info(), "b", "1.1.0")
     rest = images[1].stat().st_size - kept
     assert board.uart_bytes_in() - start <= rest + 8192  # polls until confirmed included
+
+
+@pytest.mark.parametrize("options", [(), ("--bootloader",)])
+def test_power_back_at_once_costs_4_kb(node, options):
+    """The sender may be far ahead of the flash: it has to hear of the restart, not fill its window."""
+    board, keys = node
+    board.command("speed", x=1)
+    images = keys.sign_app("_large", "1.1.0")
+    sender = start_send(board, "--no-reset", *options, *images)
+    wait_bytes(board, 130000)
+    board.command("power_cut")
+    rest = images[1].stat().st_size - durable(board)
+    at_cut = board.uart_bytes_in()
+    board.command("power_on")
+    out, _ = sender.communicate(timeout=120)
+    assert sender.returncode == 0, out
+    assert board.uart_bytes_in() - at_cut <= rest + 4096
 
 
 def test_power_cuts_at_many_moments(node):

@@ -26,6 +26,9 @@ struct ferry_endpoint {
 void ferry_endpoint_init(struct ferry_endpoint *endpoint, struct ferry_node *node,
                          const struct ferry_stream *stream, uint8_t *buffer, size_t buffer_size);
 
+/* As ferry_receiver_announce, and puts it on the wire. Right after init; the journal is open. */
+void ferry_endpoint_announce(struct ferry_endpoint *endpoint);
+
 /*
  * One round: sends what waits, does one slice of work, takes bytes from the stream. Bounded by one
  * slice (see ferry_receiver_step). Returns true while there is more to do at once; false: nothing

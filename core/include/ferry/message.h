@@ -17,6 +17,9 @@
 
 enum { FERRY_PROTOCOL_VERSION = 1, FERRY_MESSAGE_HEADER_SIZE = 4, FERRY_UID_SIZE = 12 };
 
+/* Tag of what a node says unasked; no request has it. */
+enum { FERRY_TAG_NODE = 0 };
+
 /* Largest OPEN: fixed part, header, vectors, TLV areas. */
 enum {
     FERRY_OPEN_FIXED_SIZE = 4 + 12,

@@ -47,6 +47,12 @@ struct ferry_receiver {
 void ferry_receiver_init(struct ferry_receiver *receiver, struct ferry_node *node,
                          uint32_t rx_capacity_bytes, uint16_t data_max);
 
+/*
+ * Says unasked that no transfer is open (NAK NOT_OPEN, FERRY_TAG_NODE): for the bootloader, right
+ * after a start. A sender in the middle of DATA stops at once instead of filling its window.
+ */
+void ferry_receiver_announce(struct ferry_receiver *receiver);
+
 /* True when the last message is worked off and its answer taken: the next may be given. */
 bool ferry_receiver_ready(const struct ferry_receiver *receiver);
 
