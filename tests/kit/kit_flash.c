@@ -11,7 +11,9 @@ uint32_t kit_random(uint32_t *state)
     x ^= x >> 17;
     x ^= x << 5;
     *state = x;
-    return x;
+    /* The state alone is linear in the seed: small seeds would all fall on the same cases. */
+    uint32_t mixed = x * 0x9E3779B1U;
+    return mixed ^ mixed >> 15;
 }
 
 static void breach(const char *what, uint32_t address)
@@ -60,7 +62,34 @@ static enum kit_cut next_operation(struct kit_flash *flash)
     }
     flash->dead = true;
     flash->noisy |= flash->cut == KIT_CUT_TORN;
+    flash->degree = (enum kit_degree)(kit_random(&flash->random) % 3);
     return flash->cut;
+}
+
+/* Of the bits that were to change: those that did. */
+static uint8_t torn_bits(struct kit_flash *flash, uint8_t change)
+{
+    uint32_t chance = kit_random(&flash->random);
+
+    switch (flash->degree) {
+    case KIT_HARDLY:
+        return (uint8_t)(change & chance & chance >> 8);
+    case KIT_HALF:
+        return (uint8_t)(change & chance);
+    default:
+        return change;
+    }
+}
+
+/* Of the bits that changed: those that read as noise from now on. */
+static uint8_t torn_noise(struct kit_flash *flash, uint8_t changed)
+{
+    uint32_t chance = kit_random(&flash->random);
+
+    if (flash->degree == KIT_NEARLY) {
+        chance &= chance >> 8 & chance >> 16; /* one in eight */
+    }
+    return (uint8_t)(changed & chance);
 }
 
 static void program_word(struct kit_flash *flash, uint32_t at, const uint8_t *word)
@@ -76,8 +105,8 @@ static void program_word(struct kit_flash *flash, uint32_t at, const uint8_t *wo
             continue;
         }
         if (cut == KIT_CUT_TORN) {
-            uint8_t reached = (uint8_t)(change & kit_random(&flash->random));
-            *noise = (uint8_t)(*noise | (reached & kit_random(&flash->random)));
+            uint8_t reached = torn_bits(flash, change);
+            *noise = (uint8_t)(*noise | torn_noise(flash, reached));
             *cell = (uint8_t)(*cell & ~reached);
         } else {
             *cell = (uint8_t)(*cell & word[i]);
@@ -115,9 +144,9 @@ static void erase_bytes(struct kit_flash *flash, uint32_t at, uint32_t size, enu
 {
     for (uint32_t i = at; i < at + size && cut != KIT_CUT_LOST; i++) {
         if (cut == KIT_CUT_TORN) {
-            uint8_t rising = (uint8_t)(~flash->memory[i] & kit_random(&flash->random));
+            uint8_t rising = torn_bits(flash, (uint8_t)~flash->memory[i]);
             flash->memory[i] |= rising;
-            flash->unstable[i] |= (uint8_t)(rising & kit_random(&flash->random));
+            flash->unstable[i] |= torn_noise(flash, rising);
         } else {
             flash->memory[i] = 0xFF;
             flash->unstable[i] = 0;

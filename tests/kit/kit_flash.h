@@ -18,6 +18,10 @@ enum kit_cut {
     KIT_CUT_DONE  /* power fails right after it */
 };
 
+/* How far a torn operation got; chance decides. The last leaves what reads right most of the time.
+ */
+enum kit_degree { KIT_HARDLY, KIT_HALF, KIT_NEARLY };
+
 enum { KIT_SECTORS_MAX = 32 };
 
 struct kit_flash {
@@ -30,7 +34,8 @@ struct kit_flash {
     uint32_t operations;
     uint32_t cut_at; /* number of the operation that is cut, counted from 1 */
     enum kit_cut cut;
-    bool dead;       /* after a cut: nothing works until kit_flash_power_on */
+    enum kit_degree degree; /* of the operation that was torn */
+    bool dead;              /* after a cut: nothing works until kit_flash_power_on */
     uint32_t raised; /* bytes programmed where a bit would have had to rise: 0 in a clean run */
     uint32_t random;
     uint32_t erases[KIT_SECTORS_MAX];
@@ -54,7 +59,7 @@ void kit_flash_power_on(struct kit_flash *flash);
 /* Puts bytes in without the contract, as a debugger would. */
 void kit_flash_load(struct kit_flash *flash, uint32_t address, const void *bytes, size_t size);
 
-/* Deterministic random numbers (xorshift32). */
+/* Deterministic random numbers (xorshift32, mixed). *state: any seed. */
 uint32_t kit_random(uint32_t *state);
 
 #endif
