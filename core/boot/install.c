@@ -303,15 +303,18 @@ int ferry_install_close(struct ferry_install *install, const struct ferry_close 
                install->next != install->image.total_size) {
         return FERRY_BAD_LENGTH;
     }
+    if (close->crc_from > install->image.total_size) {
+        return FERRY_BAD_OFFSET;
+    }
     install->crc32 = 0;
-    install->crc32_at = 0;
+    install->crc32_at = close->crc_from;
     install->crc32_claimed = close->crc32;
     ferry_image_hash_begin(&install->hasher, &install->image);
     install->stage = FERRY_INSTALL_HASHING;
     return FERRY_OK;
 }
 
-/* CRC-32 over the whole file in flash, a slice at a time; it covers the plain TLVs too. */
+/* CRC-32 over the rest of the file in flash, a slice at a time; it covers the plain TLVs too. */
 static int crc_step(struct ferry_install *install, const struct ferry_image_source *source)
 {
     uint8_t slice[FERRY_SLICE_SIZE];

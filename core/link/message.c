@@ -12,7 +12,7 @@ enum {
     DATA_FIXED_SIZE = HEADER + 4,
     ACK_SIZE = HEADER + 12,
     NAK_SIZE = HEADER + 12,
-    CLOSE_SIZE = HEADER + 8,
+    CLOSE_SIZE = HEADER + 12,
     VERDICT_SIZE = HEADER + 4,
     HASH_SIZE = HEADER + FERRY_HASH_SIZE,
     LOG_SIZE = HEADER + 4,
@@ -329,6 +329,7 @@ size_t ferry_message_write_close(uint8_t *out, uint16_t tag, const struct ferry_
     put_header(out, FERRY_CLOSE, tag);
     ferry_put_u32(out + 4, close->total_size);
     ferry_put_u32(out + 8, close->crc32);
+    ferry_put_u32(out + 12, close->crc_from);
     return CLOSE_SIZE;
 }
 
@@ -339,6 +340,7 @@ int ferry_message_read_close(const uint8_t *message, size_t size, struct ferry_c
     }
     close->total_size = ferry_get_u32(message + 4);
     close->crc32 = ferry_get_u32(message + 8);
+    close->crc_from = ferry_get_u32(message + 12);
     return FERRY_OK;
 }
 

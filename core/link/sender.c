@@ -76,6 +76,13 @@ void ferry_sender_query(struct ferry_sender *sender, uint32_t repeat_ms, uint32_
     sender->repeat_ms = repeat_ms;
 }
 
+static void start_crc(struct ferry_sender *sender, uint32_t offset)
+{
+    sender->crc32 = 0;
+    sender->crc_from = offset;
+    sender->crc_offset = offset;
+}
+
 void ferry_sender_open(struct ferry_sender *sender, const struct ferry_open *open, uint32_t now_ms)
 {
     sender->transfer_tag = take_tag(sender);
@@ -84,8 +91,7 @@ void ferry_sender_open(struct ferry_sender *sender, const struct ferry_open *ope
                                   size - FERRY_MESSAGE_HEADER_SIZE);
     if (claims != sender->claims) {
         sender->claims = claims;
-        sender->crc32 = 0;
-        sender->crc_offset = 0;
+        start_crc(sender, 0);
     }
     sender->total = open->total_size;
     start_request(sender, FERRY_OPENED, size, FERRY_SENDER_REQUEST_MS, now_ms);
@@ -109,7 +115,8 @@ void ferry_sender_data(struct ferry_sender *sender, uint32_t now_ms)
 
 void ferry_sender_close(struct ferry_sender *sender, uint32_t now_ms)
 {
-    struct ferry_close close = {.total_size = sender->total, .crc32 = sender->crc32};
+    struct ferry_close close = {
+        .total_size = sender->total, .crc32 = sender->crc32, .crc_from = sender->crc_from};
     size_t size = ferry_message_write_close(sender->message, sender->transfer_tag, &close);
     start_request(sender, FERRY_CLOSED, size, FERRY_SENDER_CLOSE_MS, now_ms);
 }
@@ -190,6 +197,9 @@ static int take_opened(struct ferry_sender *sender, size_t size)
     sender->acked = opened->resume_offset;
     sender->highest = opened->resume_offset;
     sender->durable = opened->resume_offset;
+    if (opened->resume_offset < sender->crc_from || opened->resume_offset > sender->crc_offset) {
+        start_crc(sender, opened->resume_offset); /* else the CRC simply goes on */
+    }
     set_window(sender, opened->resume_offset, opened->window);
     return FERRY_OK;
 }
@@ -406,11 +416,6 @@ bool ferry_sender_wants(struct ferry_sender *sender, struct ferry_sender_want *w
     }
     want->offset = sender->sent;
     want->size = next_block(sender);
-    if (sender->crc_offset < sender->sent) {
-        uint32_t unseen = sender->sent - sender->crc_offset;
-        want->offset = sender->crc_offset;
-        want->size = unseen < FERRY_DATA_MAX ? unseen : FERRY_DATA_MAX;
-    }
     if (want->size <= sender->filled) {
         return false;
     }
@@ -446,12 +451,9 @@ void ferry_sender_supply(struct ferry_sender *sender, uint32_t size, uint32_t no
         sender->crc32 = ferry_crc32(sender->crc32, want.buffer + seen, size - seen);
         sender->crc_offset += size - seen;
     }
-    bool skim = want.offset < sender->sent; /* before the resume offset: for the CRC only */
     sender->filled = (uint16_t)(sender->filled + size);
     sender->heard_ms = now_ms;
-    if (skim) {
-        sender->filled = 0;
-    } else if (size == want.size) {
+    if (size == want.size) {
         put_data(sender, sender->filled);
         sender->filled = 0;
     }

@@ -27,10 +27,9 @@ UID = "101112131415161718191a1b"
 
 
 def find_node():
-    for path in (BIN.parent / "gateway" / "pty_node", BUILD / "test" / "gateway" / "pty_node"):
-        if path.exists():
-            return path
-    pytest.skip("pty_node is not built (FERRY_TESTS)")
+    path = BUILD / "test" / "bin" / "pty_node"
+    assert path.exists(), "build the tests first: cmake --preset test && cmake --build build/test"
+    return path
 
 
 def run(*command, **options):

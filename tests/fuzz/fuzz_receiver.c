@@ -234,7 +234,7 @@ static void rest_of_image(const struct file *file)
 static void close_image(struct script *script, const struct file *file, unsigned spoilt)
 {
     uint8_t message[FERRY_REPLY_MAX];
-    struct ferry_close close = {(uint32_t)file->size, ferry_crc32(0, file->bytes, file->size)};
+    struct ferry_close close = {(uint32_t)file->size, ferry_crc32(0, file->bytes, file->size), 0};
     size_t size = ferry_message_write_close(message, world.tag, &close);
 
     for (; spoilt > 0; spoilt--) {

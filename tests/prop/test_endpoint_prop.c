@@ -174,7 +174,7 @@ static void say_close(struct gateway *gateway)
 {
     uint8_t message[FERRY_REPLY_MAX];
     struct ferry_close close = {(uint32_t)gateway->size,
-                                ferry_crc32(0, gateway->file, gateway->size)};
+                                ferry_crc32(0, gateway->file, gateway->size), 0};
     gateway->stage = CLOSING;
     say(gateway, message, ferry_message_write_close(message, gateway->tag, &close));
 }

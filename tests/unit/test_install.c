@@ -392,7 +392,7 @@ static void close_while_closing_is_busy(void **test)
 {
     struct bench *bench = *test;
     struct ferry_receiver *receiver = &bench->link.receiver;
-    struct ferry_close close = {(uint32_t)bench->size, ferry_crc32(0, bench->file, bench->size)};
+    struct ferry_close close = {(uint32_t)bench->size, ferry_crc32(0, bench->file, bench->size), 0};
     uint8_t message[FERRY_OPEN_MAX];
     size_t size, asked = ferry_message_write_close(message, 101, &close);
 
@@ -416,6 +416,46 @@ static void close_while_closing_is_busy(void **test)
     assert_int_equal(answer[0], FERRY_CLOSED);
     assert_int_equal(answer[4], FERRY_OK);
     expect_installed(bench);
+}
+
+/* Sends all of the image, then a CLOSE with these numbers; returns its verdict. */
+static int verdict_of_close(struct bench *bench, uint32_t crc32, uint32_t crc_from)
+{
+    struct ferry_receiver *receiver = &bench->link.receiver;
+    struct ferry_close close = {(uint32_t)bench->size, crc32, crc_from};
+    uint8_t message[FERRY_REPLY_MAX];
+    size_t size;
+
+    open_and_send(bench, (uint32_t)bench->size / 256 * 256);
+    assert_int_equal(kit_link_send(&bench->link, bench->file, bench->size), FERRY_OK);
+    size_t asked = ferry_message_write_close(message, 101, &close);
+    ferry_receiver_accept(receiver, message, asked);
+    while (ferry_receiver_step(receiver)) {
+    }
+    const uint8_t *answer = ferry_receiver_answer(receiver, &size);
+    assert_int_equal(answer[0], FERRY_CLOSED);
+    return -(int)answer[4];
+}
+
+static void the_crc_may_begin_where_a_resume_did(void **test)
+{
+    struct bench *bench = *test;
+    uint32_t rest = ferry_crc32(0, bench->file + 4096, bench->size - 4096);
+    assert_int_equal(verdict_of_close(bench, rest, 4096), FERRY_OK);
+    expect_installed(bench);
+}
+
+static void a_crc_over_other_bytes_is_refused(void **test)
+{
+    struct bench *bench = *test;
+    assert_int_equal(verdict_of_close(bench, 1, 4096), FERRY_CRC);
+}
+
+static void a_crc_beyond_the_file_is_refused(void **test)
+{
+    struct bench *bench = *test;
+    assert_int_equal(verdict_of_close(bench, 0, (uint32_t)bench->size + 1), FERRY_BAD_OFFSET);
+    assert_int_equal(bench->link.receiver.install.stage, FERRY_INSTALL_WRITING);
 }
 
 static void an_accepted_image_opens_at_its_end(void **test)
@@ -587,6 +627,9 @@ int main(void)
         TEST(a_repeated_close_gets_the_same_acceptance),
         TEST(a_repeated_close_gets_the_same_refusal),
         TEST(close_while_closing_is_busy),
+        TEST(the_crc_may_begin_where_a_resume_did),
+        TEST(a_crc_over_other_bytes_is_refused),
+        TEST(a_crc_beyond_the_file_is_refused),
         TEST(an_accepted_image_opens_at_its_end),
         TEST(written_content_is_to_be_verified_anew),
         TEST(confirm_makes_the_trial_the_confirmed_image),

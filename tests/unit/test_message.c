@@ -263,7 +263,7 @@ static void close_hash_log_round_trip(void **state)
 {
     (void)state;
     uint8_t message[FERRY_REPLY_MAX], hash[FERRY_HASH_SIZE];
-    struct ferry_close close = {0x11111111, 0x22222222}, close_back;
+    struct ferry_close close = {0x11111111, 0x22222222, 0x33333333}, close_back;
     const uint8_t *hash_back;
     uint16_t first;
 

@@ -314,21 +314,26 @@ static void whole_image_and_crc(void **state)
     assert_int_equal(close.crc32, ferry_crc32(0, image, IMAGE_SIZE));
 }
 
-static void resume_reads_but_does_not_send_what_the_node_has(void **state)
+static void resume_reads_only_what_the_node_lacks(void **state)
 {
     struct ferry_sender_want want;
+    struct ferry_close close;
     uint32_t size;
     (void)state;
     start_data(4096, 2048, 65536);
     assert_true(ferry_sender_wants(&sender, &want));
-    assert_int_equal(want.offset, 0);
+    assert_int_equal(want.offset, 4096);
     while (ferry_sender_step(&sender, now_ms) == FERRY_MORE) {
         assert_true(send_block(333));
         assert_true(heard_data(&size) >= 4096);
         answer_ack(heard_data(&size) + size, 65536);
     }
-    assert_int_equal(sender.crc32, ferry_crc32(0, image, IMAGE_SIZE));
     assert_int_equal(sender.counts.image_bytes, IMAGE_SIZE - 4096);
+    ferry_sender_close(&sender, now_ms);
+    assert_true(hear());
+    assert_int_equal(ferry_message_read_close(heard_buffer, heard_size, &close), FERRY_OK);
+    assert_int_equal(close.crc_from, 4096);
+    assert_int_equal(close.crc32, ferry_crc32(0, image + 4096, IMAGE_SIZE - 4096));
 }
 
 static void second_open_keeps_the_crc(void **state)
@@ -503,7 +508,7 @@ int main(void)
         cmocka_unit_test_setup(data_fills_the_window_in_whole_blocks, setup),
         cmocka_unit_test_setup(window_smaller_than_a_block_is_used, setup),
         cmocka_unit_test_setup(whole_image_and_crc, setup),
-        cmocka_unit_test_setup(resume_reads_but_does_not_send_what_the_node_has, setup),
+        cmocka_unit_test_setup(resume_reads_only_what_the_node_lacks, setup),
         cmocka_unit_test_setup(second_open_keeps_the_crc, setup),
         cmocka_unit_test_setup(nak_goes_back_once, setup),
         cmocka_unit_test_setup(nak_in_the_middle_of_a_payload, setup),

@@ -135,7 +135,7 @@ static void a_transfer(void **state)
     struct ferry_opened refused = {FERRY_IMAGE_KEY, FERRY_SLOT_NONE, 2048, 0, 98304};
     struct ferry_ack ack = {.next = 10240, .durable = 8192, .window = 98304};
     struct ferry_nak nak = {FERRY_BAD_OFFSET, FERRY_DATA, 10240, 8192};
-    struct ferry_close close = {.total_size = 196608, .crc32 = 0xCBF43926};
+    struct ferry_close close = {.total_size = 196608, .crc32 = 0xCBF43926, .crc_from = 4096};
 
     check_message("open", out, ferry_message_write_open(out, TAG, &open));
     check_message("opened", out, ferry_message_write_opened(out, TAG, &opened));

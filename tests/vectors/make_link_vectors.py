@@ -109,8 +109,8 @@ def messages():
     yield "ack", f, head(0x83) + struct.pack("<III", *f.values())
     f = {"verdict": 11, "refused": 3, "next": 10240, "durable": 8192}
     yield "nak", f, head(0xFF) + struct.pack("<BBHII", 11, 3, 0, 10240, 8192)
-    f = {"total_size": 196608, "crc32": 0xCBF43926}
-    yield "close", f, head(0x04) + struct.pack("<II", *f.values())
+    f = {"total_size": 196608, "crc32": 0xCBF43926, "crc_from": 4096}
+    yield "close", f, head(0x04) + struct.pack("<III", *f.values())
     yield "closed", {"verdict": 5}, head(0x84) + struct.pack("<I", 5)
     f = {"hash": pattern(32, 9).hex()}
     yield "confirm", f, head(0x05) + pattern(32, 9)

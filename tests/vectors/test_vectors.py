@@ -147,7 +147,7 @@ READERS = {
     "data": (0x03, lambda r: {"offset": r.number(4), "bytes": r.take(len(r.data) - 8).hex()}),
     "ack": (0x83, lambda r: r.numbers({"next": 4, "durable": 4, "window": 4})),
     "nak": (0xFF, read_nak),
-    "close": (0x04, lambda r: r.numbers({"total_size": 4, "crc32": 4})),
+    "close": (0x04, lambda r: r.numbers({"total_size": 4, "crc32": 4, "crc_from": 4})),
     "closed": (0x84, read_verdict),
     "confirm": (0x05, read_hash),
     "revert": (0x06, read_hash),

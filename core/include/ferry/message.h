@@ -148,7 +148,8 @@ struct ferry_nak {
 
 struct ferry_close {
     uint32_t total_size;
-    uint32_t crc32; /* over the whole file */
+    uint32_t crc32;    /* over the file from crc_from to its end */
+    uint32_t crc_from; /* offset; not 0 after a resume: the hash covers what was sent before */
 };
 
 struct ferry_log_answer {

@@ -67,14 +67,15 @@ struct ferry_sender {
     uint32_t repeat_ms;   /* pause before a repeat */
     uint32_t repeated_ms; /* when the request was last sent */
     uint32_t started_ms, total_ms;
-    uint32_t total;   /* bytes of the image, from OPEN */
-    uint32_t sent;    /* offset of the next DATA */
-    uint32_t highest; /* largest offset ever sent up to: a valid `next` lies not beyond it */
-    uint32_t acked;   /* all before it was received */
-    uint32_t durable; /* all before it survives a power cut of the node */
-    uint32_t limit;   /* DATA may be sent up to here */
-    uint32_t claims;  /* CRC-32 of the OPEN: which image `crc32` belongs to */
-    uint32_t crc32;   /* over the image up to crc_offset, for CLOSE */
+    uint32_t total;    /* bytes of the image, from OPEN */
+    uint32_t sent;     /* offset of the next DATA */
+    uint32_t highest;  /* largest offset ever sent up to: a valid `next` lies not beyond it */
+    uint32_t acked;    /* all before it was received */
+    uint32_t durable;  /* all before it survives a power cut of the node */
+    uint32_t limit;    /* DATA may be sent up to here */
+    uint32_t claims;   /* CRC-32 of the OPEN: which image `crc32` belongs to */
+    uint32_t crc32;    /* over the image from crc_from up to crc_offset, for CLOSE */
+    uint32_t crc_from; /* 0, or the offset of the first resume */
     uint32_t crc_offset;
     uint16_t data_max;
     uint16_t filled; /* payload bytes supplied so far */
@@ -149,8 +150,7 @@ struct ferry_sender_want {
 };
 
 /*
- * True when the sender could go on with these bytes. After a resume it first asks for those before
- * the resume offset that it never saw: CLOSE carries a CRC over all; they are not sent.
+ * True when the sender could go on with these bytes.
  */
 bool ferry_sender_wants(struct ferry_sender *sender, struct ferry_sender_want *want);
 
