@@ -27,10 +27,11 @@ help:
 setup:
 	@mkdir -p build && FERRY_MBEDTLS_DIR=$(MBEDTLS) tools/setup
 
-# configure NAME, build NAME: a CMake preset
+# configure NAME, build NAME: a CMake preset. Silent when there is nothing to do.
 define build
 	@cmake --preset $(1) $(CMAKE_ARGS) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
-	@cmake --build build/$(1) -j $(JOBS) $(2)
+	@ninja -C build/$(1) -n | tail -1 | grep -q 'no work' || \
+	    { echo "building $(1)" && cmake --build build/$(1) -j $(JOBS); }
 endef
 
 host: setup
@@ -39,6 +40,7 @@ host: setup
 boards: setup $(addprefix board-,$(BOARDS))
 
 board-%: setup
+	@[ -f boards/$*/board.h ] || { echo "no board $*; there is: $(BOARDS)" >&2; exit 2; }
 	$(call build,$*)
 
 demo: host board-$(BOARD)

@@ -352,6 +352,11 @@ bool ferry_listen_step(struct ferry_listen *listen, uint32_t events, uint32_t no
         listen->window_ms < passed_ms + FERRY_LISTEN_MESSAGE_MS) {
         listen->window_ms = passed_ms + FERRY_LISTEN_MESSAGE_MS;
     }
+    if ((events & FERRY_EVENT_ABORTED) != 0 &&
+        listen->window_ms > passed_ms + FERRY_LISTEN_MESSAGE_MS) {
+        listen->window_ms =
+            passed_ms + FERRY_LISTEN_MESSAGE_MS; /* nothing more is to be expected */
+    }
     if (listen->window_ms > FERRY_LISTEN_PATIENCE_MS) {
         listen->window_ms = FERRY_LISTEN_PATIENCE_MS;
     }

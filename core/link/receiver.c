@@ -201,6 +201,7 @@ static void on_revert(struct ferry_receiver *receiver, const struct message *mes
 static void on_abort(struct ferry_receiver *receiver, const struct message *message)
 {
     ferry_install_abort(&receiver->install);
+    receiver->events |= FERRY_EVENT_ABORTED;
     say_verdict(receiver, FERRY_RESULT, message->tag, FERRY_OK);
 }
 
@@ -288,7 +289,7 @@ static void close_slice(struct ferry_receiver *receiver)
     if (status == FERRY_MORE) {
         return;
     }
-    if (status == FERRY_OK) {
+    if (status == FERRY_OK && !receiver->install.repeated) {
         receiver->events |= FERRY_EVENT_CLOSED;
     }
     say_verdict(receiver, FERRY_CLOSED, receiver->tag, status);

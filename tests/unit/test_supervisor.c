@@ -519,6 +519,24 @@ static void an_accepted_image_is_started_soon(void **test)
                      5000 + FERRY_LISTEN_MESSAGE_MS);
 }
 
+static void an_abort_ends_the_patience(void **test)
+{
+    struct ferry_listen listen;
+    (void)test;
+    ferry_listen_begin(&listen, 0, false);
+    assert_true(ferry_listen_step(&listen, FERRY_EVENT_TRANSFER, 40));
+    assert_true(ferry_listen_step(&listen, FERRY_EVENT_MESSAGE | FERRY_EVENT_ABORTED, 2000));
+    assert_true(ferry_listen_step(&listen, 0, 2999));
+    assert_false(ferry_listen_step(&listen, 0, 3000));
+}
+
+static void a_flood_of_aborts_does_not_hold_it(void **test)
+{
+    (void)test;
+    assert_int_equal(listens_for(false, FERRY_EVENT_MESSAGE | FERRY_EVENT_ABORTED, 20, 100000),
+                     FERRY_LISTEN_PATIENCE_MS);
+}
+
 static void listens_for_ever_when_nothing_is_bootable(void **test)
 {
     (void)test;
@@ -556,6 +574,8 @@ int main(void)
         cmocka_unit_test(a_transfer_holds_it),
         cmocka_unit_test(a_transfer_that_stalls_is_left_after_10_s),
         cmocka_unit_test(an_accepted_image_is_started_soon),
+        cmocka_unit_test(an_abort_ends_the_patience),
+        cmocka_unit_test(a_flood_of_aborts_does_not_hold_it),
         cmocka_unit_test(listens_for_ever_when_nothing_is_bootable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

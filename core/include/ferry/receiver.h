@@ -18,11 +18,12 @@
 
 /* What happened, for the caller: bits, cleared by ferry_receiver_events. */
 enum {
-    FERRY_EVENT_MESSAGE = 1,   /* a valid message arrived (QUERY included) */
-    FERRY_EVENT_TRANSFER = 2,  /* an OPEN or DATA was accepted: an update is going on */
-    FERRY_EVENT_CLOSED = 4,    /* an image was accepted: reset when convenient */
-    FERRY_EVENT_RESET = 8,     /* reset once the answer has left the wire */
-    FERRY_EVENT_CONFIRMED = 16 /* the running trial is now confirmed */
+    FERRY_EVENT_MESSAGE = 1,    /* a valid message arrived (QUERY included) */
+    FERRY_EVENT_TRANSFER = 2,   /* an OPEN or DATA was accepted: an update is going on */
+    FERRY_EVENT_CLOSED = 4,     /* an image was accepted: reset when convenient */
+    FERRY_EVENT_RESET = 8,      /* reset once the answer has left the wire */
+    FERRY_EVENT_CONFIRMED = 16, /* the running trial is now confirmed */
+    FERRY_EVENT_ABORTED = 32    /* the sender gave its transfer up */
 };
 
 struct ferry_receiver {
