@@ -14,7 +14,7 @@ BOARDS       := $(notdir $(patsubst %/board.h,%,$(wildcard boards/*/board.h)))
 PROBE        ?= openocd
 PREFIX       ?= /usr/local
 FUZZ_SECONDS ?= 60
-MBEDTLS      ?=
+MBEDTLS      ?= $(FERRY_MBEDTLS_DIR)
 JOBS         ?= $(shell nproc)
 CMAKE_ARGS   := $(if $(MBEDTLS),-DFERRY_MBEDTLS_DIR=$(MBEDTLS))
 

@@ -122,10 +122,9 @@ def test_interrupt_aborts_and_a_later_send_resumes(node):
     kept = info["update"]["durable"]
     assert kept > 0
     start = board.uart_bytes_in()
-    send(board, *images, check=True)
-    assert is_confirmed(board.info(), "b", "1.1.0")
+    send(board, *images, options=("--no-reset",), check=True)
     rest = images[1].stat().st_size - kept
-    assert board.uart_bytes_in() - start <= rest + 8192  # polls until confirmed included
+    assert board.uart_bytes_in() - start <= rest + 4096
 
 
 @pytest.mark.parametrize("options", [(), ("--bootloader",)])
