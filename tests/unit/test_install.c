@@ -1,4 +1,4 @@
-/* An update from OPEN to CONFIRM or REVERT: resume, stale flash, verdicts, repeats. */
+/* An update from OPEN to CLOSE: resume, stale flash, verdicts, repeats. */
 #include "kit_board.h"
 #include "kit_image.h"
 #include "kit_link.h"
@@ -41,14 +41,6 @@ static int set_up(void **test)
 {
     static struct bench bench;
     bench_init(&bench, &kit_board);
-    *test = &bench;
-    return 0;
-}
-
-static int set_up_single(void **test)
-{
-    static struct bench bench;
-    bench_init(&bench, &kit_board_single);
     *test = &bench;
     return 0;
 }
@@ -108,12 +100,6 @@ static void start_trial(struct bench *bench)
     state.attempts--;
     assert_int_equal(ferry_journal_commit(&bench->link.journal, &state), FERRY_OK);
     reset(bench, state.candidate);
-}
-
-static void install_and_start_trial(struct bench *bench)
-{
-    assert_int_equal(kit_link_install(&bench->link, bench->file, bench->size), FERRY_OK);
-    start_trial(bench);
 }
 
 /* ---- the plain case -------------------------------------------------------------------------- */
@@ -483,129 +469,7 @@ static void written_content_is_to_be_verified_anew(void **test)
     assert_int_not_equal(bench->link.node.content[FERRY_SLOT_B], FERRY_CONTENT_BAD);
 }
 
-/* ---- CONFIRM, REVERT ------------------------------------------------------------------------- */
-
-static void confirm_makes_the_trial_the_confirmed_image(void **test)
-{
-    struct bench *bench = *test;
-    install_and_start_trial(bench);
-    const uint8_t *hash = kit_link_file_hash(bench->file, bench->size);
-    for (int i = 0; i < 2; i++) { /* the answer may have been lost */
-        assert_int_equal(kit_link_hash(&bench->link, FERRY_CONFIRM, hash), FERRY_OK);
-        assert_int_equal(bench->link.journal.state.confirmed, FERRY_SLOT_B);
-        assert_int_equal(bench->link.journal.state.phase, FERRY_PHASE_NONE);
-        assert_int_equal(bench->link.journal.state.outcome, 0);
-        assert_int_equal(bench->link.journal.state.security_counter, 2);
-    }
-    assert_int_equal(kit_link_hash(&bench->link, FERRY_REVERT, hash), FERRY_NOT_TRIAL);
-    reset(bench, FERRY_SLOT_B);
-    assert_int_equal(kit_link_hash(&bench->link, FERRY_CONFIRM, hash), FERRY_OK);
-    assert_int_equal(bench->link.journal.state.confirmed, FERRY_SLOT_B);
-}
-
-static void confirm_names_the_image_and_comes_from_it(void **test)
-{
-    struct bench *bench = *test;
-    const uint8_t *hash = kit_link_file_hash(bench->file, bench->size);
-    const uint8_t *old = kit_link_file_hash(bench->old, bench->old_size);
-    assert_int_equal(kit_link_install(&bench->link, bench->file, bench->size), FERRY_OK);
-    assert_int_equal(kit_link_hash(&bench->link, FERRY_CONFIRM, hash), FERRY_NOT_TRIAL);
-    start_trial(bench);
-    assert_int_equal(kit_link_hash(&bench->link, FERRY_CONFIRM, old), FERRY_WRONG_IMAGE);
-    assert_int_equal(kit_link_hash(&bench->link, FERRY_REVERT, old), FERRY_WRONG_IMAGE);
-    reset(bench, FERRY_SLOT_NONE); /* the bootloader cannot confirm */
-    assert_int_equal(kit_link_hash(&bench->link, FERRY_CONFIRM, hash), FERRY_NOT_TRIAL);
-    reset(bench, FERRY_SLOT_A); /* nor the old application */
-    assert_int_equal(kit_link_hash(&bench->link, FERRY_CONFIRM, hash), FERRY_NOT_TRIAL);
-    assert_int_equal(bench->link.journal.state.phase, FERRY_PHASE_TRIAL);
-    expect_old_untouched(bench);
-}
-
-static void revert_gives_the_trial_up(void **test)
-{
-    struct bench *bench = *test;
-    const uint8_t *hash = kit_link_file_hash(bench->file, bench->size);
-    assert_int_equal(kit_link_hash(&bench->link, FERRY_REVERT, hash), FERRY_NOT_TRIAL);
-    install_and_start_trial(bench);
-    assert_int_equal(kit_link_hash(&bench->link, FERRY_REVERT, hash), FERRY_OK);
-    assert_int_equal(bench->link.journal.state.phase, FERRY_PHASE_NONE);
-    assert_int_equal(bench->link.journal.state.outcome, -FERRY_REVERTED);
-    assert_int_equal(kit_link_hash(&bench->link, FERRY_REVERT, hash), FERRY_NOT_TRIAL);
-    assert_int_equal(kit_link_hash(&bench->link, FERRY_CONFIRM, hash), FERRY_NOT_TRIAL);
-    expect_old_untouched(bench);
-    reset(bench, FERRY_SLOT_A); /* and may be sent again, from the start */
-    assert_int_equal(kit_link_open_file(&bench->link, bench->file, bench->size), FERRY_OK);
-    assert_int_equal(bench->link.next, 0);
-}
-
-static void a_pending_image_can_be_reverted_before_its_trial(void **test)
-{
-    struct bench *bench = *test;
-    const uint8_t *hash = kit_link_file_hash(bench->file, bench->size);
-    assert_int_equal(kit_link_install(&bench->link, bench->file, bench->size), FERRY_OK);
-    assert_int_equal(kit_link_hash(&bench->link, FERRY_REVERT, hash), FERRY_OK);
-    assert_int_equal(bench->link.journal.state.phase, FERRY_PHASE_NONE);
-    assert_int_equal(kit_link_close(&bench->link, bench->file, bench->size), FERRY_REVERTED);
-}
-
-static void the_counter_never_falls(void **test)
-{
-    struct bench *bench = *test;
-    struct kit_image image = kit_image_defaults(&kit_board, FERRY_SLOT_B, 2, PAYLOAD);
-    image.security_counter = 1;
-    free(bench->file);
-    bench->file = kit_image_build(&image, &bench->size);
-    install_and_start_trial(bench);
-    struct ferry_state state = bench->link.journal.state;
-    state.security_counter = 9; /* raised meanwhile */
-    assert_int_equal(ferry_journal_commit(&bench->link.journal, &state), FERRY_OK);
-    const uint8_t *hash = kit_link_file_hash(bench->file, bench->size);
-    assert_int_equal(kit_link_hash(&bench->link, FERRY_CONFIRM, hash), FERRY_OK);
-    assert_int_equal(bench->link.journal.state.security_counter, 9);
-}
-
-/* ---- one slot -------------------------------------------------------------------------------- */
-
-static void single_slot_is_overwritten_by_the_bootloader_only(void **test)
-{
-    struct bench *bench = *test;
-    reset(bench, FERRY_SLOT_A);
-    assert_int_equal(kit_link_open_file(&bench->link, bench->file, bench->size),
-                     FERRY_SLOT_RUNNING);
-    reset(bench, FERRY_SLOT_NONE);
-    assert_int_equal(kit_link_install(&bench->link, bench->file, bench->size), FERRY_OK);
-    expect_installed(bench);
-    assert_int_equal(bench->link.journal.state.confirmed, FERRY_SLOT_NONE);
-    start_trial(bench);
-    const uint8_t *hash = kit_link_file_hash(bench->file, bench->size);
-    assert_int_equal(kit_link_hash(&bench->link, FERRY_CONFIRM, hash), FERRY_OK);
-    assert_int_equal(bench->link.journal.state.confirmed, FERRY_SLOT_A);
-}
-
-static void single_slot_resumes(void **test)
-{
-    struct bench *bench = *test;
-    open_and_send(bench, 9000);
-    reset(bench, FERRY_SLOT_NONE);
-    assert_int_equal(kit_link_open_file(&bench->link, bench->file, bench->size), FERRY_OK);
-    assert_int_equal(bench->link.next, 8192);
-    assert_int_equal(kit_link_send(&bench->link, bench->file, bench->size), FERRY_OK);
-    assert_int_equal(kit_link_close(&bench->link, bench->file, bench->size), FERRY_OK);
-    expect_installed(bench);
-}
-
-static void single_slot_keeps_the_confirmed_mark_until_the_first_erase_only(void **test)
-{
-    struct bench *bench = *test;
-    bench->file[0] ^= 1;
-    assert_int_equal(kit_link_open_file(&bench->link, bench->file, bench->size), FERRY_IMAGE_MAGIC);
-    bench->file[0] ^= 1;
-    assert_int_equal(bench->link.journal.state.confirmed, FERRY_SLOT_A);
-    assert_int_equal(bench->flash.operations, 0);
-}
-
-#define TEST(f)   cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-#define SINGLE(f) cmocka_unit_test_setup_teardown(f, set_up_single, tear_down)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
@@ -632,14 +496,6 @@ int main(void)
         TEST(a_crc_beyond_the_file_is_refused),
         TEST(an_accepted_image_opens_at_its_end),
         TEST(written_content_is_to_be_verified_anew),
-        TEST(confirm_makes_the_trial_the_confirmed_image),
-        TEST(confirm_names_the_image_and_comes_from_it),
-        TEST(revert_gives_the_trial_up),
-        TEST(a_pending_image_can_be_reverted_before_its_trial),
-        TEST(the_counter_never_falls),
-        SINGLE(single_slot_is_overwritten_by_the_bootloader_only),
-        SINGLE(single_slot_resumes),
-        SINGLE(single_slot_keeps_the_confirmed_mark_until_the_first_erase_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
