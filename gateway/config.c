@@ -1,9 +1,10 @@
 #include "config.h"
 
+#include "ini_file.h"
 #include "sources/http_client.h"
 
 #include <errno.h>
-#include <ini.h>
+#include <openssl/pem.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -13,20 +14,15 @@
 struct loader {
     struct config *config;
     const char *path;
-    FILE *file;
-    int line; /* being read */
-    bool failed;
+    struct ferry_ini ini;
+    struct node_config *node; /* whose keys are being read */
 };
 
-/* The first error counts; later ones are often its consequences. Returns 0, as inih wants it. */
-__attribute__((format(printf, 3, 4))) static int fail(struct loader *loader, int line,
-                                                      const char *format, ...)
+/* Returns false. */
+__attribute__((format(printf, 3, 4))) static bool fail(struct loader *loader, int line,
+                                                       const char *format, ...)
 {
     char *out = loader->config->error;
-    if (loader->failed) {
-        return 0;
-    }
-    loader->failed = true;
     int used = line > 0 ? snprintf(out, CONFIG_ERROR_SIZE, "%s:%d: ", loader->path, line)
                         : snprintf(out, CONFIG_ERROR_SIZE, "%s: ", loader->path);
     if (used >= 0 && used < CONFIG_ERROR_SIZE) {
@@ -35,7 +31,7 @@ __attribute__((format(printf, 3, 4))) static int fail(struct loader *loader, int
         vsnprintf(out + used, (size_t)(CONFIG_ERROR_SIZE - used), format, arguments);
         va_end(arguments);
     }
-    return 0;
+    return false;
 }
 
 /* --- values ------------------------------------------------------------------------------- */
@@ -117,6 +113,26 @@ static const struct key {
     {"uid", KEY_UID, KEY_FIELD(uid), 0, 0, "24 hexadecimal digits, as `ferry status` shows"},
     {"board", KEY_TEXT, KEY_FIELD(board), 0, 0, "the name of a board, at most 32 bytes"},
 };
+enum { KEY_COUNT = sizeof keys / sizeof keys[0] };
+_Static_assert((int)KEY_COUNT <= (int)CONFIG_KEYS_MAX,
+               "node_config.key_lines has a place for each");
+
+/* KEY_COUNT where there is none of that name. */
+static size_t find_key(const char *name)
+{
+    size_t i = 0;
+    while (i < KEY_COUNT && strcmp(keys[i].name, name) != 0) {
+        i++;
+    }
+    return i;
+}
+
+/* Where a fault of this key is: the line that gave it, maybe among the defaults, or the section. */
+static int line_of(const struct node_config *node, const char *name)
+{
+    size_t i = find_key(name);
+    return i < KEY_COUNT && node->key_lines[i] > 0 ? node->key_lines[i] : node->line;
+}
 
 static bool set_text(char *out, size_t size, const char *value)
 {
@@ -156,118 +172,144 @@ static bool is_name(const char *text)
                length;
 }
 
-/* The node of section "node NAME", made when it is new. NULL after a message. */
-static struct node_config *find_node(struct loader *loader, const char *section)
+/* [node NAME]: a new node. */
+static bool begin_node(struct loader *loader, const char *section)
 {
     struct config *config = loader->config;
     const char *name = section + 5;
-    if (strncmp(section, "node ", 5) != 0 || !is_name(name)) {
-        fail(loader, loader->line, "unknown section [%.64s]; it should be [node NAME]", section);
-        return NULL;
+    int line = loader->ini.line;
+    if (strncmp(section, "node ", 5) != 0) {
+        return fail(loader, line, "unknown section [%.64s]; it should be [node NAME]", section);
+    }
+    name += strspn(name, " \t");
+    if (!is_name(name)) {
+        return fail(loader, line, "[%.80s]: a name has 1 to %d characters of A-Z a-z 0-9 - _ .",
+                    section, CONFIG_NAME_SIZE - 1);
     }
     for (size_t i = 0; i < config->count; i++) {
         if (strcmp(config->nodes[i].name, name) == 0) {
-            return &config->nodes[i];
+            return fail(loader, line, "[node %s] is there twice, first in line %d", name,
+                        config->nodes[i].line);
         }
     }
     if (config->count == CONFIG_NODES_MAX) {
-        fail(loader, loader->line, "more than %d nodes", CONFIG_NODES_MAX);
-        return NULL;
+        return fail(loader, line, "more than %d nodes", CONFIG_NODES_MAX);
     }
     struct node_config *node = &config->nodes[config->count++];
     *node = config->defaults;
     memcpy(node->name, name, strlen(name) + 1);
-    node->line = loader->line;
-    return node;
+    node->line = line;
+    loader->node = node;
+    return true;
 }
 
-static int on_key(void *ctx, const char *section, const char *name, const char *value)
+static bool take_key(struct loader *loader, const char *name, const char *value)
 {
-    struct loader *loader = ctx;
-    struct node_config *node =
-        section[0] == '\0' ? &loader->config->defaults : find_node(loader, section);
-    if (node == NULL) {
-        return 0;
+    struct node_config *node = loader->node;
+    size_t i = find_key(name);
+    int line = loader->ini.line;
+    if (i == KEY_COUNT) {
+        return fail(loader, line, "unknown key %.64s", name);
     }
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        if (strcmp(keys[i].name, name) == 0) {
-            return set_value(node, &keys[i], value)
-                       ? 1
-                       : fail(loader, loader->line, "%s: should be %s", name, keys[i].wanted);
-        }
+    if (node->key_lines[i] > node->line) { /* what a node has from the defaults stands above it */
+        return fail(loader, line, "%s is given twice, first in line %d", name, node->key_lines[i]);
     }
-    return fail(loader, loader->line, "unknown key %.64s", name);
-}
-
-/* fgets that counts lines: inih does not tell its handler where it stands. */
-static char *read_line(char *out, int size, void *ctx)
-{
-    struct loader *loader = ctx;
-    loader->line++;
-    return fgets(out, size, loader->file);
+    node->key_lines[i] = line;
+    return set_value(node, &keys[i], value) ||
+           fail(loader, line, "%s: should be %s", name, keys[i].wanted);
 }
 
 /* --- checks of the whole ------------------------------------------------------------------- */
 
-static bool load_token(struct loader *loader, struct node_config *node)
+static bool read_token(struct loader *loader, struct node_config *node)
 {
-    if (node->token_file[0] == '\0') {
-        return true;
-    }
-    if (node->token[0] != '\0') {
-        fail(loader, node->line, "[node %s]: token and token_file exclude each other", node->name);
-        return false;
-    }
+    int line = line_of(node, "token_file");
     FILE *file = fopen(node->token_file, "re");
     if (file == NULL) {
-        fail(loader, node->line, "[node %s]: %.200s: %s", node->name, node->token_file,
-             strerror(errno));
-        return false;
+        return fail(loader, line, "[node %s]: %.200s: %s", node->name, node->token_file,
+                    strerror(errno));
     }
     bool read = fgets(node->token, sizeof node->token, file) != NULL;
     fclose(file);
     node->token[strcspn(node->token, "\r\n")] = '\0';
-    if (!read || node->token[0] == '\0') {
-        fail(loader, node->line, "[node %s]: %.200s: the first line has no token", node->name,
-             node->token_file);
-        return false;
-    }
-    return true;
+    return (read && node->token[0] != '\0') ||
+           fail(loader, line, "[node %s]: %.200s: the first line has no token", node->name,
+                node->token_file);
 }
 
-static bool cut_urls(struct loader *loader, struct node_config *node)
+/* No server of the DDI API serves devices that it does not know. */
+static bool check_token(struct loader *loader, struct node_config *node)
+{
+    if (node->token_file[0] != '\0' && node->token[0] != '\0') {
+        return fail(loader, line_of(node, "token_file"),
+                    "[node %s]: token and token_file exclude each other", node->name);
+    }
+    if (node->token_file[0] != '\0') {
+        return read_token(loader, node);
+    }
+    return node->token[0] != '\0' || node->source != CONFIG_SOURCE_DDI ||
+           fail(loader, node->line, "[node %s]: source ddi needs token or token_file", node->name);
+}
+
+static bool check_ca_file(struct loader *loader, const struct node_config *node)
+{
+    int line = line_of(node, "ca_file");
+    if (node->ca_file[0] == '\0') {
+        return true;
+    }
+    FILE *file = fopen(node->ca_file, "re");
+    if (file == NULL) {
+        return fail(loader, line, "[node %s]: %.200s: %s", node->name, node->ca_file,
+                    strerror(errno));
+    }
+    X509 *certificate = PEM_read_X509(file, NULL, NULL, NULL);
+    bool found = certificate != NULL;
+    X509_free(certificate);
+    fclose(file);
+    return found || fail(loader, line, "[node %s]: %.200s: there is no PEM certificate in it",
+                         node->name, node->ca_file);
+}
+
+static bool check_urls(struct loader *loader, struct node_config *node)
 {
     char *rest = NULL;
+    int line = line_of(node, "url");
     for (char *url = strtok_r(node->url, " \t", &rest); url != NULL;
          url = strtok_r(NULL, " \t", &rest)) {
         if (node->url_count == CONFIG_URLS_MAX) {
-            fail(loader, node->line, "[node %s]: more than %d URLs", node->name, CONFIG_URLS_MAX);
-            return false;
+            return fail(loader, line, "[node %s]: more than %d URLs", node->name, CONFIG_URLS_MAX);
         }
         if (!http_url_is_safe(url) && !(node->insecure_http && strncmp(url, "http://", 7) == 0)) {
-            fail(loader, node->line,
-                 "[node %s]: url must be https (http only to this machine, or with "
-                 "insecure_http = true)",
-                 node->name);
-            return false;
+            return fail(loader, line,
+                        "[node %s]: url must be https (http only to this machine, or with "
+                        "insecure_http = true)",
+                        node->name);
         }
         node->urls[node->url_count++] = url;
     }
-    if (node->source == CONFIG_SOURCE_DDI && node->url_count > 1) {
-        fail(loader, node->line, "[node %s]: source ddi takes one url", node->name);
-        return false;
-    }
-    return true;
+    return node->source != CONFIG_SOURCE_DDI || node->url_count == 1 ||
+           fail(loader, line, "[node %s]: source ddi takes one url", node->name);
+}
+
+/* Also under two names, as /dev/ttyUSB0 and /dev/serial/by-id/...: as far as they exist now. */
+static bool is_same_port(const char *a, const char *b)
+{
+    char *first = realpath(a, NULL);
+    char *second = realpath(b, NULL);
+    bool same =
+        strcmp(a, b) == 0 || (first != NULL && second != NULL && strcmp(first, second) == 0);
+    free(first);
+    free(second);
+    return same;
 }
 
 /* One port cannot have two nodes. */
-static bool is_port_free(struct loader *loader, const struct node_config *node)
+static bool check_port(struct loader *loader, const struct node_config *node)
 {
     for (const struct node_config *other = loader->config->nodes; other < node; other++) {
-        if (strcmp(other->port, node->port) == 0) {
-            fail(loader, node->line, "[node %s]: [node %s] has the same port", node->name,
-                 other->name);
-            return false;
+        if (is_same_port(other->port, node->port)) {
+            return fail(loader, line_of(node, "port"), "[node %s]: [node %s] has the same port",
+                        node->name, other->name);
         }
     }
     return true;
@@ -280,44 +322,57 @@ static bool check_node(struct loader *loader, struct node_config *node)
                           : node->url[0] == '\0'               ? "url"
                                                                : NULL;
     if (missing != NULL) {
-        fail(loader, node->line, "[node %s]: %s is missing", node->name, missing);
-        return false;
+        return fail(loader, node->line, "[node %s]: %s is missing", node->name, missing);
     }
     if (node->controller_id[0] == '\0') {
         memcpy(node->controller_id, node->name, sizeof node->name);
     }
-    return is_port_free(loader, node) && load_token(loader, node) && cut_urls(loader, node);
+    return check_port(loader, node) && check_token(loader, node) && check_ca_file(loader, node) &&
+           check_urls(loader, node);
 }
 
-static bool parse_file(struct loader *loader)
+static bool read_file(struct loader *loader)
 {
-    int line = ini_parse_stream(read_line, loader, on_key, loader);
-    if (line < 0) {
-        fail(loader, 0, "out of memory");
-    } else if (line > 0) {
-        fail(loader, line, "not understood; it should be `key = value` or [node NAME]");
+    struct ferry_ini *ini = &loader->ini;
+    for (;;) {
+        switch (ferry_ini_next(ini)) {
+        case FERRY_INI_SECTION:
+            if (!begin_node(loader, ini->name)) {
+                return false;
+            }
+            break;
+        case FERRY_INI_VALUE:
+            if (!take_key(loader, ini->name, ini->value)) {
+                return false;
+            }
+            break;
+        case FERRY_INI_END:
+            return true;
+        case FERRY_INI_FAILED:
+            return fail(loader, 0, "%s", strerror(errno));
+        default:
+            return fail(loader, ini->line,
+                        "not understood; it should be `key = value` or [node NAME]");
+        }
     }
-    return !loader->failed;
 }
 
 bool config_load(struct config *config, const char *path)
 {
-    struct loader loader = {.config = config, .path = path};
     memset(config, 0, sizeof *config);
+    struct loader loader = {.config = config, .path = path, .node = &config->defaults};
     config->defaults.baud = 921600;
     config->defaults.confirm_s = 180;
     config->defaults.retries = 8;
     memcpy(config->defaults.tenant, "DEFAULT", sizeof "DEFAULT");
-    loader.file = fopen(path, "re");
-    if (loader.file == NULL) {
-        fail(&loader, 0, "%s", strerror(errno));
-        return false;
+    loader.ini.file = fopen(path, "re");
+    if (loader.ini.file == NULL) {
+        return fail(&loader, 0, "%s", strerror(errno));
     }
-    bool ok = parse_file(&loader);
-    fclose(loader.file);
+    bool ok = read_file(&loader);
+    fclose(loader.ini.file);
     if (ok && config->count == 0) {
-        fail(&loader, 0, "no [node NAME] section");
-        return false;
+        return fail(&loader, 0, "no [node NAME] section");
     }
     for (size_t i = 0; ok && i < config->count; i++) {
         ok = check_node(&loader, &config->nodes[i]);

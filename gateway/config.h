@@ -1,7 +1,7 @@
 /*
  * config.h - the gateway's configuration file: INI, keys before the first section are defaults, one
  * [node NAME] section for each node. gateway.conf.example shows every key; docs/GATEWAY.md tells
- * more.
+ * more. Strict: what is unknown, missing, out of range or there twice is an error with its line.
  */
 #ifndef GATEWAY_CONFIG_H
 #define GATEWAY_CONFIG_H
@@ -11,6 +11,7 @@
 enum {
     CONFIG_NODES_MAX = 64,
     CONFIG_URLS_MAX = 8,
+    CONFIG_KEYS_MAX = 16,
     CONFIG_NAME_SIZE = 64,
     CONFIG_TEXT_SIZE = 256,
     CONFIG_URL_SIZE = 2048,
@@ -21,7 +22,9 @@ enum config_source { CONFIG_SOURCE_NONE, CONFIG_SOURCE_HTTP, CONFIG_SOURCE_DDI }
 
 struct node_config {
     char name[CONFIG_NAME_SIZE];
-    int line; /* of its section */
+    int line;                       /* of its section */
+    int key_lines[CONFIG_KEYS_MAX]; /* where each key was given, 0: nowhere; as `keys` in config.c
+                                     */
     char port[CONFIG_TEXT_SIZE];
     uint32_t baud; /* default 921600 */
     enum config_source source;

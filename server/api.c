@@ -25,8 +25,15 @@ enum MHD_Result api_health(struct request *request)
 static enum MHD_Result refuse_image(struct request *request, int status)
 {
     char text[256];
-    snprintf(text, sizeof text, "%s: %s; %s", ferry_status_name(status), ferry_status_text(status),
-             ferry_status_remedy(status));
+    if (status == FERRY_IMAGE_KEY) { /* the list's sentence speaks of a node's keys */
+        snprintf(text, sizeof text,
+                 "%s: the server does not accept the key of this signature; see public_keys in "
+                 "its configuration",
+                 ferry_status_name(status));
+    } else {
+        snprintf(text, sizeof text, "%s: %s; %s", ferry_status_name(status),
+                 ferry_status_text(status), ferry_status_remedy(status));
+    }
     LOG_EVENT(LEVEL_WARN, "image_refused", LOG_S("status", ferry_status_name(status)));
     return http_reply_problem_text(request, PROBLEM_BAD_IMAGE, text);
 }

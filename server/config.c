@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <ini.h>
+#include "ini_file.h"
 
 struct reader {
     struct server_config *config;
+    struct ferry_ini ini;
     char folder[CONFIG_PATH_SIZE]; /* of the file, with a '/' at its end; or empty */
     uint32_t seen;                 /* bit i: keys[i] was given */
-    char error[256];               /* of the first bad line */
 };
 
 typedef bool set_fn(struct reader *reader, const char *value);
@@ -211,20 +211,29 @@ static bool set_key(struct reader *reader, const char *name, const char *value, 
     return false;
 }
 
-/* Called by inih for each `name = value`; 0 marks the line as bad. The first reason is kept. */
-static int on_value(void *ctx, const char *section, const char *name, const char *value)
+/* Reads the whole file. Returns false with `error` set. */
+static bool read_lines(struct reader *reader, const char *path, char error[CONFIG_ERROR_SIZE])
 {
-    struct reader *reader = ctx;
-    char problem[sizeof reader->error];
-    if (section[0] != '\0') {
-        snprintf(problem, sizeof problem, "sections are not used, remove [%.64s]", section);
-    } else if (set_key(reader, name, value, problem, sizeof problem)) {
-        return 1;
+    char problem[256] = "expected name = value";
+    struct ferry_ini *ini = &reader->ini;
+    for (;;) {
+        enum ferry_ini_kind kind = ferry_ini_next(ini);
+        if (kind == FERRY_INI_END) {
+            return true;
+        }
+        if (kind == FERRY_INI_FAILED) {
+            snprintf(error, CONFIG_ERROR_SIZE, "%s: %s", path, strerror(errno));
+            return false;
+        }
+        if (kind == FERRY_INI_SECTION) {
+            snprintf(problem, sizeof problem, "sections are not used, remove [%.64s]", ini->name);
+        } else if (kind == FERRY_INI_VALUE &&
+                   set_key(reader, ini->name, ini->value, problem, sizeof problem)) {
+            continue;
+        }
+        snprintf(error, CONFIG_ERROR_SIZE, "%s, line %d: %s", path, ini->line, problem);
+        return false;
     }
-    if (reader->error[0] == '\0') {
-        memcpy(reader->error, problem, sizeof problem);
-    }
-    return 0;
 }
 
 static void set_defaults(struct reader *reader)
@@ -237,8 +246,12 @@ static void set_defaults(struct reader *reader)
     config->max_artifact_bytes = 16U << 20;
     config->max_connections = 256;
     config->log_level = LEVEL_INFO;
-    snprintf(config->data, sizeof config->data, "%s",
-             reader->folder[0] != '\0' ? reader->folder : ".");
+    size_t length = strlen(reader->folder);
+    while (length > 1 && reader->folder[length - 1] == '/') {
+        length--;
+    }
+    snprintf(config->data, sizeof config->data, "%.*s", length > 0 ? (int)length : 1,
+             length > 0 ? reader->folder : ".");
 }
 
 /* What single lines cannot tell. Returns NULL or the sentence. */
@@ -277,14 +290,14 @@ bool config_load(const char *path, struct server_config *config, char error[CONF
     }
     memcpy(reader.folder, path, length);
     set_defaults(&reader);
-    int line = ini_parse(path, on_value, &reader);
-    if (line < 0) {
+    reader.ini.file = fopen(path, "re");
+    if (reader.ini.file == NULL) {
         snprintf(error, CONFIG_ERROR_SIZE, "%s: %s", path, strerror(errno));
         return false;
     }
-    if (line > 0) {
-        snprintf(error, CONFIG_ERROR_SIZE, "%s, line %d: %s", path, line,
-                 reader.error[0] != '\0' ? reader.error : "expected name = value");
+    bool read = read_lines(&reader, path, error);
+    fclose(reader.ini.file);
+    if (!read) {
         return false;
     }
     const char *problem = check_whole(config);

@@ -157,8 +157,11 @@ int init_data(const char *data, const char *const keys[], size_t key_count)
     }
     snprintf(config, sizeof config, "%s/server.conf", data);
     if (access(path, F_OK) == 0 || access(config, F_OK) == 0) {
-        errno = EEXIST;
-        return fail("this folder is in use already", data);
+        fprintf(stderr,
+                "ferry-server: %s is in use: it has the data of a server already; start that by "
+                "`ferry-server --config %s`, or give another folder\n",
+                data, config);
+        return EXIT_FAILED;
     }
     if (!artifacts_open_folder(data)) {
         return fail("cannot make its folders", data);

@@ -27,7 +27,7 @@ static const char usage_text[] =
     "  init         make a data folder: configuration, database, tokens (printed once)\n"
     "  target add   add a device with a token of its own (printed once)\n"
     "  token renew  make a new token of a kind, end the older ones\n"
-    "Exit codes: 0 done, 1 failure, 2 wrong usage.\n";
+    "Exit codes: 0 done, 1 failure, 2 wrong command line or configuration.\n";
 
 struct options {
     const char *config;
@@ -51,8 +51,12 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static int usage(void)
+/* The reason comes before the long text; NULL: it was said. */
+static int usage(const char *reason)
 {
+    if (reason != NULL) {
+        fprintf(stderr, "ferry-server: %s\n\n", reason);
+    }
     fputs(usage_text, stderr);
     return EXIT_USAGE;
 }
@@ -70,7 +74,7 @@ static int read_options(int argc, char **argv, struct options *options)
             break;
         case OPT_KEY:
             if (options->key_count == IMAGE_CHECK_KEYS_MAX) {
-                return usage();
+                return usage("--bootstrap-key: at most 16 keys");
             }
             options->keys[options->key_count++] = optarg;
             break;
@@ -87,7 +91,8 @@ static int read_options(int argc, char **argv, struct options *options)
             puts("ferry-server " FERRY_VERSION);
             return EXIT_OK;
         default:
-            return usage();
+            fputc('\n', stderr); /* getopt_long has said why */
+            return usage(NULL);
         }
     }
     return -1;
@@ -141,16 +146,20 @@ static bool load(const struct options *options, struct server *server)
 static bool lock_data(const char *data)
 {
     char path[ARTIFACTS_PATH_SIZE];
+    char cause[ARTIFACTS_PATH_SIZE + 64];
     snprintf(path, sizeof path, "%s/lock", data);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+    if (fd < 0) {
+        LOG_EVENT(LEVEL_ERROR, "data_folder_not_writable", LOG_S("file", path),
+                  LOG_S("cause", strerror(errno)));
+        return false;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
         return true; /* held until the process ends */
     }
-    LOG_EVENT(LEVEL_ERROR, "data_folder_in_use", LOG_S("file", path),
-              LOG_S("cause", strerror(errno)));
-    if (fd >= 0) {
-        close(fd);
-    }
+    snprintf(cause, sizeof cause, "another ferry-server uses %s", data);
+    LOG_EVENT(LEVEL_ERROR, "data_folder_in_use", LOG_S("file", path), LOG_S("cause", cause));
+    close(fd);
     return false;
 }
 
@@ -201,16 +210,34 @@ static int serve(const struct options *options)
 {
     static struct server server;
     if (options->config == NULL) {
-        return usage();
+        return usage("--config FILE is needed; `ferry-server init --data DIR` makes one");
     }
     if (!load(options, &server)) {
-        return EXIT_FAILED;
+        return EXIT_USAGE;
     }
     if (options->check_config) {
         printf("%s: good\n", options->config);
         return EXIT_OK;
     }
     return run(&server);
+}
+
+/* The commands on a data folder: init, target add, token renew. */
+static int manage(int count, char **word, const struct options *options)
+{
+    bool init = count == 1 && strcmp(word[0], "init") == 0;
+    bool add = count == 3 && strcmp(word[0], "target") == 0 && strcmp(word[1], "add") == 0;
+    bool renew = count == 3 && strcmp(word[0], "token") == 0 && strcmp(word[1], "renew") == 0;
+    if (!init && !add && !renew) {
+        return usage("unknown command, or words missing or too many");
+    }
+    if (options->data == NULL) {
+        return usage("--data DIR is needed");
+    }
+    if (init) {
+        return init_data(options->data, options->keys, options->key_count);
+    }
+    return add ? init_add_target(options->data, word[2]) : init_renew_token(options->data, word[2]);
 }
 
 int main(int argc, char **argv)
@@ -221,22 +248,6 @@ int main(int argc, char **argv)
     if (code >= 0) {
         return code;
     }
-    int words = argc - optind; /* getopt_long has moved them behind the options */
-    char **word = argv + optind;
-    if (words == 0) {
-        return serve(&options);
-    }
-    if (options.data == NULL) {
-        return usage();
-    }
-    if (words == 1 && strcmp(word[0], "init") == 0) {
-        return init_data(options.data, options.keys, options.key_count);
-    }
-    if (words == 3 && strcmp(word[0], "target") == 0 && strcmp(word[1], "add") == 0) {
-        return init_add_target(options.data, word[2]);
-    }
-    if (words == 3 && strcmp(word[0], "token") == 0 && strcmp(word[1], "renew") == 0) {
-        return init_renew_token(options.data, word[2]);
-    }
-    return usage();
+    /* getopt_long has moved the words behind the options */
+    return argc == optind ? serve(&options) : manage(argc - optind, argv + optind, &options);
 }

@@ -220,7 +220,8 @@ def test_init_makes_a_private_folder_and_refuses_a_second_time(tmp_path, images)
     token = re.search(r"fpub_\S+", first.stdout).group()
     assert token.encode() not in (data / "ferry.db").read_bytes()
     second = run(BIN / "ferry-server", "init", "--data", data)
-    assert second.returncode == 1 and "in use" in second.stderr
+    assert second.returncode == 1 and f"{data} is in use" in second.stderr
+    assert "File exists" not in second.stderr
 
 
 def test_init_refuses_what_is_no_public_key(tmp_path):
@@ -232,7 +233,7 @@ def test_init_refuses_what_is_no_public_key(tmp_path):
 
 @pytest.mark.parametrize("words,code", [
     (["--help"], 0), (["--version"], 0), ([], 2), (["--nonsense"], 2), (["init"], 2),
-    (["target", "add", "--data", "x"], 2), (["--config", "/nonexistent.conf"], 1),
+    (["target", "add", "--data", "x"], 2), (["--config", "/nonexistent.conf"], 2),
 ])
 def test_exit_codes(words, code):
     assert run(BIN / "ferry-server", *words).returncode == code
@@ -254,7 +255,7 @@ def test_check_config_names_the_fault(tmp_path, line, text):
     config = tmp_path / "server.conf"
     config.write_text(f"# comment\n{line}\n")
     done = run(BIN / "ferry-server", "--config", config, "--check-config")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert text in done.stderr, done.stderr
 
 
@@ -262,12 +263,21 @@ def test_check_config_names_the_line(tmp_path):
     config = tmp_path / "server.conf"
     config.write_text("listen_port = 1\n\nlisten_port = 2\n")
     done = run(BIN / "ferry-server", "--config", config, "--check-config")
-    assert done.returncode == 1 and "line 3" in done.stderr and "twice" in done.stderr
+    assert done.returncode == 2 and "line 3" in done.stderr and "twice" in done.stderr
 
 
 def test_a_folder_serves_one_server(server):
     second = run(BIN / "ferry-server", "--config", server.config)
     assert second.returncode == 1 and "data_folder_in_use" in second.stderr
+    assert f"another ferry-server uses {server.data}\"" in second.stderr and "//" not in second.stderr
+
+
+@pytest.mark.parametrize("words,reason", [
+    (["init"], "--data DIR is needed"), ([], "--config FILE is needed"), (["start"], "unknown command"),
+])
+def test_the_reason_comes_before_the_usage(words, reason):
+    done = run(BIN / "ferry-server", *words)
+    assert done.returncode == 2 and done.stderr.startswith(f"ferry-server: {reason}"), done.stderr
 
 
 def test_state_survives_a_restart(server, release):
@@ -429,7 +439,11 @@ def test_the_command_line_publishes_and_lists(server, images):
     env = {**os.environ, "FERRY_TOKEN": server.publish_token}
     done = run(BIN / "ferry", "publish", "--server", url, *files, env=env)
     assert done.returncode == 0, done.stderr
-    assert "1.0.0" in done.stdout
+    assert "1.0.0" in done.stdout and "already there" not in done.stdout
+    again = run(BIN / "ferry", "publish", "--server", url, *files, env=env)
+    assert again.returncode == 0 and again.stdout.count("already there") == 3, again.stdout
+    tls = run(BIN / "ferry", "publish", "--server", url.replace("http", "https"), *files, env=env)
+    assert tls.returncode == 1 and "is it http?" in tls.stderr, tls.stderr
     listed = run(BIN / "ferry", "releases", "--server", url, "--token", server.publish_token)
     assert listed.returncode == 0 and "1.0.0" in listed.stdout and BOARD in listed.stdout
     parsed = run(BIN / "ferry", "releases", "--server", url, "--json", env=env)
@@ -439,6 +453,18 @@ def test_the_command_line_publishes_and_lists(server, images):
     assert run(BIN / "ferry", "publish", "--server", url, env=env).returncode == 2
     nobody = run(BIN / "ferry", "releases", "--server", "http://127.0.0.1:1", env=env)
     assert nobody.returncode == 1 and nobody.stderr
+
+
+def test_the_command_line_explains_a_foreign_key(server, tmp_path):
+    foreign = Images(tmp_path, "foreign")
+    foreign.make("1.0.0", "a")
+    done = subprocess.run(
+        [BIN / "ferry", "publish", "--server", f"http://127.0.0.1:{server.port}", "--token",
+         server.publish_token, tmp_path / "foreign-1.0.0-a-1.img"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 1
+    assert "the server does not accept the key" in done.stdout and "public_keys" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("ferry: ")  # the progress came before it
 
 
 # --- devices ---

@@ -40,7 +40,7 @@ static void an_empty_file_gives_safe_defaults(void **state)
     assert_true(load("# nothing\n"));
     assert_string_equal(config.listen_address, "127.0.0.1");
     assert_int_equal(config.listen_port, 8480);
-    assert_string_equal(config.data, "/tmp/");
+    assert_string_equal(config.data, "/tmp");
     assert_string_equal(config.poll_interval, "00:05:00");
     assert_int_equal(config.max_artifact_bytes, 16 << 20);
     assert_false(config.insecure_http);
@@ -78,7 +78,7 @@ static void errors_name_the_line(void **state)
     refused("\n\ncolour = red\n", "line 3: unknown key colour");
     refused("listen_port = 1\nlisten_port = 1\n", "line 2: listen_port is given twice");
     refused("listen_port\n", "line 1");
-    refused("[tls]\nlisten_port = 1\n", "line 2: sections are not used");
+    refused("[tls]\nlisten_port = 1\n", "line 1: sections are not used");
     assert_false(config_load("/nonexistent/server.conf", &config, error));
 }
 
