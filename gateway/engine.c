@@ -41,6 +41,13 @@ void gateway_engine_init(struct gateway_engine *engine, const struct gateway_sou
 
 /* --- reports and the ends of a round ------------------------------------------------------ */
 
+/* As far as the node said when it was asked last. */
+static bool is_on_trial(const struct gateway_engine *engine)
+{
+    const struct ferry_info *info = &engine->info;
+    return engine->watch_heard && info->phase == FERRY_PHASE_TRIAL && info->running == engine->slot;
+}
+
 static void report(const struct gateway_engine *engine, enum gateway_event event, int status,
                    const char *text, uint32_t wait_ms)
 {
@@ -51,7 +58,8 @@ static void report(const struct gateway_engine *engine, enum gateway_event event
                                            .version = &engine->image.version,
                                            .done = engine->done,
                                            .total = engine->total,
-                                           .wait_ms = wait_ms};
+                                           .wait_ms = wait_ms,
+                                           .on_trial = is_on_trial(engine)};
     for (uint8_t i = 0; i < engine->reporter_count; i++) {
         engine->reporters[i]->report(engine->reporters[i]->ctx, &message);
     }
@@ -79,6 +87,7 @@ void engine_end_round(struct gateway_engine *engine, enum gateway_result result,
 {
     engine->result = (uint8_t)result;
     engine->working = false;
+    engine->watch_heard = false;
     engine->failures = 0;
     engine->best_done = 0;
     uint32_t pause = engine->offer.poll_ms != 0 ? engine->offer.poll_ms : engine->options.poll_ms;
@@ -97,11 +106,12 @@ void engine_fail(struct gateway_engine *engine, int status, const char *text, ui
     engine_end_round(engine, GATEWAY_RESULT_FAILED, now_ms);
 }
 
-void engine_give_up_image(struct gateway_engine *engine, int status, uint32_t now_ms)
+void engine_give_up_image(struct gateway_engine *engine, int status, const char *text,
+                          uint32_t now_ms)
 {
     memcpy(engine->given_up, engine->hash, sizeof engine->given_up);
     engine->given_up_known = true;
-    engine_fail(engine, status, "", now_ms);
+    engine_fail(engine, status, text, now_ms);
 }
 
 /* xorshift32: spreads gateways that lost the same server. */
@@ -174,10 +184,12 @@ static bool may_heal(int status)
 
 static void sink_failed(struct gateway_engine *engine, int status, uint32_t now_ms)
 {
-    if (may_heal(status)) {
+    if (status == FERRY_NOT_OPEN || status == FERRY_BAD_SESSION) {
+        retry_later(engine, status, "the node restarted", now_ms); /* it forgot our OPEN */
+    } else if (may_heal(status)) {
         retry_later(engine, status, engine->sink->error(engine->sink->ctx), now_ms);
     } else {
-        engine_give_up_image(engine, status, now_ms);
+        engine_give_up_image(engine, status, "", now_ms);
     }
 }
 
@@ -271,6 +283,7 @@ void engine_start_reset(struct gateway_engine *engine, enum stage stage, uint32_
 void engine_start_watch(struct gateway_engine *engine, uint32_t now_ms)
 {
     engine->watch_since_ms = now_ms;
+    engine->watch_heard = false;
     engine->rest_since_ms = now_ms;
     engine_tell(engine, GATEWAY_EVENT_TRIAL);
     engine_go_to(engine, STAGE_WATCH_REST);
@@ -419,11 +432,23 @@ static void step_reset(struct gateway_engine *engine, uint32_t now_ms)
     }
 }
 
+/* Why the watch ended without a verdict. */
+static const char *watch_verdict(const struct gateway_engine *engine)
+{
+    if (!engine->watch_heard) {
+        return "the node does not answer any more";
+    }
+    if (is_on_trial(engine)) {
+        return "the new version runs but did not confirm itself in time; it is still on trial";
+    }
+    return "the new version did not come to run in time";
+}
+
 /* After a reset that got lost: the watch goes on, its time is not extended. */
 static void step_watch_rest(struct gateway_engine *engine, uint32_t now_ms)
 {
     if (now_ms - engine->watch_since_ms >= engine->options.confirm_ms) {
-        engine_give_up_image(engine, FERRY_TIMEOUT, now_ms);
+        engine_give_up_image(engine, FERRY_TIMEOUT, watch_verdict(engine), now_ms);
         return;
     }
     if (engine->sink->step(engine->sink->ctx, now_ms) == FERRY_MORE ||
@@ -449,7 +474,7 @@ static void judge(struct gateway_engine *engine, uint32_t now_ms)
         return;
     }
     if (info->phase == FERRY_PHASE_NONE && info->outcome != 0 && engine_is_candidate(engine)) {
-        engine_give_up_image(engine, -(int)info->outcome, now_ms);
+        engine_give_up_image(engine, -(int)info->outcome, "", now_ms);
         return;
     }
     if (info->phase == FERRY_PHASE_PENDING && info->running != FERRY_SLOT_NONE &&
@@ -465,6 +490,7 @@ static void step_watch(struct gateway_engine *engine, uint32_t now_ms)
         return;
     }
     engine->rest_since_ms = now_ms;
+    engine->watch_heard = status == FERRY_OK;
     engine_go_to(engine, STAGE_WATCH_REST);
     if (status == FERRY_OK) {
         engine->info = *engine->sink->info(engine->sink->ctx);

@@ -99,6 +99,7 @@ struct gateway_report {
     const struct ferry_version *version; /* of the image, from OFFER on */
     uint32_t done, total;                /* bytes */
     uint32_t wait_ms;
+    bool on_trial; /* FAILED: the new version runs, but it has not confirmed itself */
 };
 
 struct gateway_reporter {
@@ -143,7 +144,8 @@ struct gateway_engine {
     bool working;     /* an offer was accepted: its end has to be reported */
     bool given_up_known;
     bool source_waits;
-    uint32_t random; /* xorshift state for jitter, never 0 */
+    bool watch_heard; /* the node answered the last question of the trial */
+    uint32_t random;  /* xorshift state for jitter, never 0 */
     uint32_t rest_since_ms, rest_ms;
     uint32_t watch_since_ms, reset_ms, watch_pause_ms;
     uint32_t catch_since_ms;
@@ -177,6 +179,9 @@ void gateway_engine_init(struct gateway_engine *engine, const struct gateway_sou
  * else the one that does not run.
  */
 uint8_t gateway_wanted_slot(const struct ferry_info *info);
+
+/* The slot that starts at this address, or FERRY_SLOT_NONE. */
+uint8_t gateway_slot_at(const struct ferry_info *info, uint32_t address);
 
 /* Starts a round at once, however long the pause was meant to be. */
 void gateway_engine_wake(struct gateway_engine *engine);

@@ -48,7 +48,7 @@ uint8_t gateway_wanted_slot(const struct ferry_info *info)
     return keep == FERRY_SLOT_A ? FERRY_SLOT_B : FERRY_SLOT_A;
 }
 
-static uint8_t slot_at(const struct ferry_info *info, uint32_t address)
+uint8_t gateway_slot_at(const struct ferry_info *info, uint32_t address)
 {
     for (uint8_t i = 0; i < info->slot_count && i < FERRY_SLOTS_MAX; i++) {
         if (info->slots[i].range.start == address) {
@@ -93,7 +93,7 @@ void engine_step_header(struct gateway_engine *engine, uint32_t now_ms)
         engine_end_round(engine, GATEWAY_RESULT_NOTHING, now_ms);
         return;
     }
-    uint8_t slot = slot_at(&engine->info, engine->image.load_address);
+    uint8_t slot = gateway_slot_at(&engine->info, engine->image.load_address);
     if (slot == FERRY_SLOT_NONE || slot != gateway_wanted_slot(&engine->info)) {
         next_image(engine, FERRY_IMAGE_SLOT, now_ms);
         return;
@@ -156,7 +156,7 @@ static void decide(struct gateway_engine *engine, uint32_t now_ms)
         engine_start_watch(engine, now_ms);
     } else if (info->phase == FERRY_PHASE_NONE && info->outcome != 0 &&
                engine_is_candidate(engine) && !engine->offer.again) {
-        engine_give_up_image(engine, -(int)info->outcome, now_ms);
+        engine_give_up_image(engine, -(int)info->outcome, "", now_ms);
     } else if (needs_bootloader(engine)) {
         engine_start_reset(engine, STAGE_TO_BOOTLOADER, now_ms);
     } else {

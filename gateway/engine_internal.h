@@ -32,7 +32,8 @@ void engine_tell(const struct gateway_engine *engine, enum gateway_event event);
 void engine_end_round(struct gateway_engine *engine, enum gateway_result result, uint32_t now_ms);
 void engine_fail(struct gateway_engine *engine, int status, const char *text, uint32_t now_ms);
 /* Fails because of the image: a source without memory must not offer it to us for ever. */
-void engine_give_up_image(struct gateway_engine *engine, int status, uint32_t now_ms);
+void engine_give_up_image(struct gateway_engine *engine, int status, const char *text,
+                          uint32_t now_ms);
 void engine_source_failed(struct gateway_engine *engine, enum gateway_answer answer,
                           uint32_t now_ms);
 

@@ -39,6 +39,7 @@ struct linux_node {
     struct gateway_engine engine;
     uint32_t logged_tenth; /* progress */
     bool greeted;
+    bool silent; /* the last thing that it did was not to answer */
 };
 
 /* --- log ------------------------------------------------------------------------------------ */
@@ -50,13 +51,15 @@ static void log_node(struct linux_node *node, const struct gateway_report *repor
     if (info->running < info->slot_count && info->running < FERRY_SLOTS_MAX) {
         ferry_version_print(&info->slots[info->running].version, version);
     }
-    log_line(node->greeted ? LOG_DEBUG : LOG_INFO, node->config->name, "node",
-             "%s answers, running %s", info->board, version);
+    bool news = !node->greeted || node->silent;
+    log_line(news ? LOG_INFO : LOG_DEBUG, node->config->name, "node", "%s answers%s, running %s",
+             info->board, node->greeted && node->silent ? " again" : "", version);
     if (!node->greeted && (info->flags & FERRY_INFO_DEV_KEY) != 0) {
         log_line(LOG_WARNING, node->config->name, "dev_key",
                  "the node's bootloader accepts a throw-away key (DEV KEY)");
     }
     node->greeted = true;
+    node->silent = false;
 }
 
 static void log_progress(struct linux_node *node, const struct gateway_report *report)
@@ -67,6 +70,13 @@ static void log_progress(struct linux_node *node, const struct gateway_report *r
     node->logged_tenth = tenth;
     log_line(step ? LOG_INFO : LOG_DEBUG, node->config->name, "progress", "%u of %u bytes",
              report->done, report->total);
+}
+
+/* A port that failed, or a node that did not answer; a server's failure is no such thing. */
+static void note_silence(struct linux_node *node, const struct gateway_report *report)
+{
+    node->silent = node->silent || report->status == FERRY_TIMEOUT ||
+                   (report->status == FERRY_IO && node->link.failed != FERRY_OK);
 }
 
 static const char *reason(const struct gateway_report *report)
@@ -105,6 +115,7 @@ static void log_report(void *ctx, const struct gateway_report *report)
         log_line(LOG_INFO, name, "trial", "waiting for %s to confirm itself", version);
         break;
     case GATEWAY_EVENT_RETRY:
+        note_silence(node, report);
         log_line(LOG_WARNING, name, "retry", "%s (%s); again in %.1f s", reason(report),
                  ferry_status_name(report->status), report->wait_ms / 1000.0);
         break;
@@ -112,6 +123,7 @@ static void log_report(void *ctx, const struct gateway_report *report)
         log_line(LOG_INFO, name, "succeeded", "%s runs, confirmed", version);
         break;
     case GATEWAY_EVENT_FAILED:
+        note_silence(node, report);
         log_line(LOG_ERROR, name, "failed", "%s (%s)", reason(report),
                  ferry_status_name(report->status));
         break;
@@ -216,6 +228,9 @@ static void *run(void *ctx)
             break;
         }
         wait_for_work(node);
+    }
+    if (node->control->once && node->engine.result == GATEWAY_RESULT_NOTHING) {
+        log_line(LOG_INFO, node->config->name, "up_to_date", "up to date, nothing to install");
     }
     gateway_link_close(&node->link);
     return NULL;

@@ -176,7 +176,8 @@ static int run(const struct config *config, bool once)
         log_line(LOG_ERROR, NULL, "setup", "no more threads");
         return EXIT_FAILED;
     }
-    log_line(LOG_INFO, NULL, "start", "ferry-gateway " FERRY_VERSION ", %zu nodes", config->count);
+    log_line(LOG_INFO, NULL, "start", "ferry-gateway " FERRY_VERSION ", %zu node%s", config->count,
+             config->count == 1 ? "" : "s");
     size_t count = start_nodes(config, &control, nodes);
     bool all_good = join_nodes(nodes, count) && count == config->count;
     if (!control.stop) {
@@ -203,7 +204,8 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     if (arguments.check) {
-        printf("%s: %zu nodes, no errors\n", arguments.config, config.count);
+        printf("%s: %zu node%s, no errors\n", arguments.config, config.count,
+               config.count == 1 ? "" : "s");
         return EXIT_OK;
     }
     curl_global_init(CURL_GLOBAL_DEFAULT);

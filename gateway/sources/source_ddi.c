@@ -242,6 +242,10 @@ static void report(void *ctx, const struct gateway_report *report)
         feedback =
             (struct feedback){"closed", "success", "runs, confirmed", report->total, report->total};
         finish(source, &feedback);
+        if (!source->undelivered) { /* so that the server has the new slot before the next poll */
+            bool told = false;
+            (void)tell_config(source, report->info, NULL, &told);
+        }
         break;
     case GATEWAY_EVENT_FAILED:
         snprintf(text, sizeof text, "%s: %s", ferry_status_name(report->status),

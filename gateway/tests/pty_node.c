@@ -152,7 +152,7 @@ static void power_on(const char *why)
     node.block = &block;
     node.journal = &journal;
     node.running = FERRY_SLOT_NONE;
-    for (uint8_t i = 0; i < FERRY_UID_SIZE; i++) {
+    for (size_t i = 0; i < FERRY_UID_SIZE; i++) {
         node.uid[i] = (uint8_t)(0x10 + i);
     }
     event("reset", why);

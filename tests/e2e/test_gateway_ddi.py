@@ -139,6 +139,8 @@ def test_update(tmp_path, node, server):
     closed = server.feedbacks("closed")
     assert len(closed) == 1 and closed[0]["status"]["result"]["finished"] == "success"
     assert server.feedbacks()[-1] == closed[0]
+    assert (told[-1]["data"]["version"], told[-1]["data"]["slot"]) == ("2.0.0", "b")
+    assert server.requests[-1][1] == BASE + "/configData"  # at once, not at the next poll
     progress = server.feedbacks("proceeding")[0]["status"]["result"]["progress"]
     assert progress["of"] == len(server.files["/dl/b.img"])
     assert node.info()["running"] == "B"

@@ -567,6 +567,7 @@ static void trial_without_end_is_a_failure(void **state)
     assert_int_equal(run(), GATEWAY_RESULT_FAILED);
     assert_int_equal(heard.status, FERRY_TIMEOUT);
     assert_in_range(now_ms - begin, options.confirm_ms, options.confirm_ms + 10000);
+    assert_non_null(strstr(heard.text, "still on trial"));
 }
 
 static void lost_reset_is_repeated(void **state)
