@@ -1,6 +1,5 @@
-#include "args.h"
-#include "clock.h"
 #include "node_session.h"
+#include "version_text.h"
 
 #include <stdio.h>
 
@@ -15,36 +14,24 @@ const struct cli_command cmd_confirm = {
     .run = run,
 };
 
-/* The image is named by its hash, so that no other one can be meant by accident. */
 static int confirm(struct node_session *session)
 {
     struct ferry_info info;
-    int result = node_session_info(session, &info);
+    char version[FERRY_VERSION_TEXT_SIZE];
+    int result = node_session_about_candidate(session, ferry_sender_confirm, &info);
     if (result != CLI_OK) {
         return result;
     }
-    ferry_sender_confirm(&session->link.sender, info.candidate_hash, ferry_posix_now_ms());
-    return node_session_result(session, session->serial.path, node_session_run(session));
+    if (info.running < info.slot_count) { /* the node confirms nothing but what runs */
+        ferry_version_print(&info.slots[info.running].version, version);
+        printf(info.phase == FERRY_PHASE_TRIAL ? "confirmed: %s stays\n"
+                                               : "%s was confirmed already\n",
+               version);
+    }
+    return CLI_OK;
 }
 
 static int run(int argc, char **argv)
 {
-    static struct node_session session;
-    const char *port = NULL;
-    const char *baud = NULL;
-    const struct cli_option options[] = {{"--port", &port, NULL}, {"--baud", &baud, NULL}};
-    struct cli_operands operands = {NULL, 0, 0};
-    if (!cli_parse(&cmd_confirm, argc, argv, options, 2, &operands)) {
-        return CLI_USAGE;
-    }
-    int result = node_session_open(&session, &cmd_confirm, port, baud);
-    if (result != CLI_OK) {
-        return result;
-    }
-    result = confirm(&session);
-    node_session_close(&session);
-    if (result == CLI_OK) {
-        puts("confirmed: the image on trial stays");
-    }
-    return result;
+    return node_session_command(&cmd_confirm, argc, argv, confirm);
 }

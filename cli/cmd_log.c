@@ -1,4 +1,3 @@
-#include "args.h"
 #include "clock.h"
 #include "node_session.h"
 #include "version_text.h"
@@ -14,8 +13,9 @@ const struct cli_command cmd_log = {
     .name = "log",
     .summary = "show the last starts of a node",
     .usage = "--port PORT [--baud N]\n\n"
-             "The newest start comes first. A node keeps as many as its journal has room "
-             "for.\n\n" NODE_SESSION_USAGE,
+             "The newest start comes first. Only starts that ended in an application are logged;\n"
+             "one in which the bootloader was spoken to counts when it starts the application.\n"
+             "A node keeps as many as its journal has room for.\n\n" NODE_SESSION_USAGE,
     .run = run,
 };
 
@@ -97,19 +97,5 @@ static int print_log(struct node_session *session)
 
 static int run(int argc, char **argv)
 {
-    static struct node_session session;
-    const char *port = NULL;
-    const char *baud = NULL;
-    const struct cli_option options[] = {{"--port", &port, NULL}, {"--baud", &baud, NULL}};
-    struct cli_operands operands = {NULL, 0, 0};
-    if (!cli_parse(&cmd_log, argc, argv, options, 2, &operands)) {
-        return CLI_USAGE;
-    }
-    int result = node_session_open(&session, &cmd_log, port, baud);
-    if (result != CLI_OK) {
-        return result;
-    }
-    result = print_log(&session);
-    node_session_close(&session);
-    return result;
+    return node_session_command(&cmd_log, argc, argv, print_log);
 }

@@ -32,6 +32,18 @@ static void show_progress(void *ctx, size_t sent, size_t total)
     progress_update(ctx, sent);
 }
 
+static void end_progress(void *ctx)
+{
+    progress_end(ctx);
+}
+
+/* Without its folders: a line has little room. */
+static const char *file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
 /* Reads the claims of an image, for its version. Returns false after a message. */
 static bool read_version(const char *path, struct file_bytes *file,
                          char version[FERRY_VERSION_TEXT_SIZE])
@@ -81,18 +93,23 @@ static bool upload_image(struct server_client *client, const char *path, cJSON *
     if (!file_read(path, &file)) {
         return false;
     }
-    const struct server_upload upload = {"application/octet-stream", file.bytes, file.size,
-                                         show_progress, &progress};
-    progress_begin(&progress, path, 0, file.size);
+    const struct server_upload upload = {.type = "application/octet-stream",
+                                         .bytes = file.bytes,
+                                         .size = file.size,
+                                         .progress = show_progress,
+                                         .end = end_progress,
+                                         .ctx = &progress};
+    progress_begin(&progress, file_name(path), 0, file.size);
     cJSON *answer = server_client_ask(client, "/api/v1/artifacts", &upload);
-    progress_end(&progress);
+    progress_end(&progress); /* when it did not come to an exchange */
     file_free(&file);
     const char *hash = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, "sha256"));
     const char *board = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, "board"));
     const char *slot = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, "slot"));
     bool ok = hash != NULL && board != NULL && slot != NULL;
     if (ok) {
-        printf("uploaded   %s (%s, slot %s)\n", path, board, slot);
+        printf("uploaded   %s (%s, slot %s)%s\n", path, board, slot,
+               server_client_created(client) ? "" : ": already there");
         cJSON_AddItemToArray(hashes, cJSON_CreateString(hash));
     } else if (answer != NULL) {
         cli_fail("the server's answer to the upload of %s is not understood", path);
@@ -108,12 +125,14 @@ static bool make_release(struct server_client *client, const cJSON *release)
         cli_fail("out of memory");
         return false;
     }
-    const struct server_upload upload = {"application/json", text, strlen(text), NULL, NULL};
+    const struct server_upload upload = {
+        .type = "application/json", .bytes = text, .size = strlen(text)};
     cJSON *answer = server_client_ask(client, "/api/v1/releases", &upload);
     cJSON_free(text);
     const char *version = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, "version"));
     if (version != NULL) {
-        printf("published  %s\n", version);
+        printf("published  %s%s\n", version,
+               server_client_created(client) ? "" : ": already there");
     } else if (answer != NULL) {
         cli_fail("the server's answer to the release is not understood");
     }

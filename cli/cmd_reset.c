@@ -1,4 +1,3 @@
-#include "args.h"
 #include "clock.h"
 #include "node_session.h"
 
@@ -14,25 +13,17 @@ const struct cli_command cmd_reset = {
     .run = run,
 };
 
-static int run(int argc, char **argv)
+static int reset(struct node_session *session)
 {
-    static struct node_session session;
-    const char *port = NULL;
-    const char *baud = NULL;
-    const struct cli_option options[] = {{"--port", &port, NULL}, {"--baud", &baud, NULL}};
-    struct cli_operands operands = {NULL, 0, 0};
-    if (!cli_parse(&cmd_reset, argc, argv, options, 2, &operands)) {
-        return CLI_USAGE;
-    }
-    int result = node_session_open(&session, &cmd_reset, port, baud);
-    if (result != CLI_OK) {
-        return result;
-    }
-    ferry_sender_reset(&session.link.sender, ferry_posix_now_ms());
-    result = node_session_result(&session, port, node_session_run(&session));
-    node_session_close(&session);
+    ferry_sender_reset(&session->link.sender, ferry_posix_now_ms());
+    int result = node_session_result(session, session->serial.path, node_session_run(session));
     if (result == CLI_OK) {
         puts("the node restarts");
     }
     return result;
+}
+
+static int run(int argc, char **argv)
+{
+    return node_session_command(&cmd_reset, argc, argv, reset);
 }

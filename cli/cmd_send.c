@@ -6,6 +6,7 @@
 #include "progress.h"
 #include "version_text.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,8 +33,11 @@ enum { IMAGES_MAX = 16, RETRY_FIRST_MS = 500, RETRY_MAX_MS = 2000, RETRIES = 60 
 
 /* Image files as a source of the engine. */
 struct files {
+    const char *paths[IMAGES_MAX];
     struct file_bytes list[IMAGES_MAX];
+    struct ferry_image images[IMAGES_MAX]; /* what the files claim */
     uint8_t count;
+    uint8_t last; /* index of the file that was read last: the one being sent */
 };
 
 static enum gateway_answer files_check(void *ctx, const struct ferry_info *info,
@@ -50,8 +54,9 @@ static enum gateway_answer files_check(void *ctx, const struct ferry_info *info,
 static enum gateway_answer files_read(void *ctx, uint8_t index, uint32_t offset, uint8_t *out,
                                       uint32_t size, uint32_t *got)
 {
-    const struct files *files = ctx;
+    struct files *files = ctx;
     const struct file_bytes *file = &files->list[index];
+    files->last = index;
     if (offset >= file->size) {
         return GATEWAY_REFUSED;
     }
@@ -74,13 +79,22 @@ static void files_free(struct files *files)
     }
 }
 
+/* Also refuses what is no image at all, before the node hears of it. */
 static bool files_load(struct files *files, const char **paths, size_t count)
 {
+    uint8_t scratch[FERRY_IMAGE_TLV_MAX];
     for (size_t i = 0; i < count; i++) {
+        files->paths[i] = paths[i];
         if (!file_read(paths[i], &files->list[i])) {
             return false;
         }
         files->count++;
+        const struct ferry_image_source source = file_image_source(&files->list[i]);
+        int status = ferry_image_read(&source, scratch, &files->images[i]);
+        if (status != FERRY_OK) {
+            cli_fail_status(paths[i], status);
+            return false;
+        }
     }
     return true;
 }
@@ -89,6 +103,7 @@ static bool files_load(struct files *files, const char **paths, size_t count)
 
 struct display {
     struct progress progress;
+    const struct files *files;
     const char *path; /* of the port */
     bool greeted;     /* the node was named */
     bool offered;     /* the image was named */
@@ -138,12 +153,80 @@ static void show_retry(const struct display *display, const struct gateway_repor
     printf("%s: %s; trying again in %.1f s\n", display->path, reason, report->wait_ms / 1000.0);
 }
 
+/* No file is for the slot that is free: names both sides for each. */
+static void show_wrong_slot(const struct files *files, const struct gateway_report *report)
+{
+    const struct ferry_info *info = report->info;
+    const char *wanted = node_slot_name(gateway_wanted_slot(info));
+    for (uint8_t i = 0; i < files->count; i++) {
+        uint8_t slot = gateway_slot_at(info, files->images[i].header.load_address);
+        if (slot == FERRY_SLOT_NONE) {
+            cli_fail("slot %s is free, %s is linked for 0x%08" PRIX32 ", where no slot is (%s)",
+                     wanted, files->paths[i], files->images[i].header.load_address,
+                     ferry_status_name(report->status));
+        } else {
+            cli_fail("slot %s is free, %s is linked for slot %s (%s)", wanted, files->paths[i],
+                     node_slot_name(slot), ferry_status_name(report->status));
+        }
+    }
+}
+
+/* What the node, or the engine for it, has against an image: names the file and the values. */
+static void show_refusal(const struct files *files, const struct gateway_report *report)
+{
+    const struct ferry_image *image = &files->images[files->last];
+    const char *path = files->paths[files->last];
+    const char *name = ferry_status_name(report->status);
+    switch (report->status) {
+    case FERRY_IMAGE_SLOT:
+        show_wrong_slot(files, report);
+        break;
+    case FERRY_SLOT_RUNNING:
+    case FERRY_SLOT_CONFIRMED:
+        cli_fail("%s: slot %s holds the image that the next start needs; `ferry reset`, then send "
+                 "again (%s)",
+                 path, node_slot_name(gateway_slot_at(report->info, image->header.load_address)),
+                 name);
+        break;
+    case FERRY_IMAGE_COUNTER:
+        cli_fail("%s: its security counter is %" PRIu32 ", the node takes none below %" PRIu32
+                 "; sign it with that or a higher one (%s)",
+                 path, image->security_counter, report->info->security_counter, name);
+        break;
+    case FERRY_IMAGE_BOARD:
+        cli_fail("%s is for the board %.*s, the node is a %s (%s)", path, image->board_size,
+                 image->board, report->info->board, name);
+        break;
+    default:
+        cli_fail_status(path, report->status);
+    }
+}
+
+/* Of a trial whose time is up nothing is lost yet: says what can be done. */
+static void show_unconfirmed(const struct display *display, const struct gateway_report *report)
+{
+    char version[FERRY_VERSION_TEXT_SIZE];
+    ferry_version_print(report->version, version);
+    cli_fail("%s runs but did not confirm itself within %u s; it is still on trial: `ferry "
+             "confirm`, `ferry revert`, or wait",
+             version, display->wait_s);
+}
+
+static bool is_about_image(int status)
+{
+    return status <= FERRY_IMAGE_MAGIC && status >= FERRY_SLOT_CONFIRMED;
+}
+
 static void show_failed(const struct display *display, const struct gateway_report *report)
 {
-    if (report->text[0] != '\0') {
+    if (report->status == FERRY_TIMEOUT && report->on_trial) {
+        show_unconfirmed(display, report);
+    } else if (report->text[0] != '\0') {
         cli_fail("%s: %s", display->path, report->text);
     } else if (report->status == FERRY_ABORTED) {
         cli_fail("interrupted; what the node has stays and can be resumed");
+    } else if (is_about_image(report->status)) {
+        show_refusal(display->files, report);
     } else {
         cli_fail_status(display->path, report->status);
     }
@@ -229,7 +312,8 @@ static int send_files(struct node_session *session, struct files *files,
 {
     static struct gateway_engine engine;
     struct ferry_info info;
-    struct display display = {.path = session->serial.path, .wait_s = options->confirm_ms / 1000};
+    struct display display = {
+        .files = files, .path = session->serial.path, .wait_s = options->confirm_ms / 1000};
     const struct gateway_source source = {files, files_check, files_read, files_error};
     const struct gateway_sink sink = gateway_link_sink(&session->link);
     const struct gateway_reporter reporter = {&display, show};
@@ -245,7 +329,7 @@ static int send_files(struct node_session *session, struct files *files,
 static int run(int argc, char **argv)
 {
     static struct node_session session;
-    struct files files = {0};
+    static struct files files;
     const char *port = NULL;
     const char *baud = NULL;
     const char *wait = NULL;

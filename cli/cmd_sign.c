@@ -65,10 +65,12 @@ static const struct ferry_board *find_board(const char *name)
     if (board != NULL) {
         return board;
     }
-    cli_usage(&cmd_sign, "unknown board %s; known are:", name);
+    char known[512] = "";
     for (size_t i = 0; (board = ferry_board_list(i)) != NULL; i++) {
-        fprintf(stderr, "  %s\n", board->name);
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "", board->name);
     }
+    cli_usage(&cmd_sign, "unknown board %s; known are %s", name, known);
     return NULL;
 }
 

@@ -31,6 +31,17 @@ static const char *name_of(const char *const *names, size_t count, uint8_t numbe
     return number < count ? names[number] : "unknown";
 }
 
+/* What a slot holds while it is being filled is the start of an image: no version, not damaged. */
+static bool is_filling(const struct ferry_info *info, uint8_t slot)
+{
+    return info->phase == FERRY_PHASE_FILLING && slot == info->candidate;
+}
+
+static bool has_image(const struct ferry_info *info, uint8_t slot)
+{
+    return info->slots[slot].content != FERRY_CONTENT_EMPTY && !is_filling(info, slot);
+}
+
 static const char *content_name(uint8_t content)
 {
     return name_of(content_names, sizeof content_names / sizeof content_names[0], content);
@@ -116,12 +127,13 @@ static void print_slot(const struct ferry_info *info, uint8_t slot)
 {
     const struct ferry_slot_info *of = &info->slots[slot];
     char version[FERRY_VERSION_TEXT_SIZE] = "-";
-    if (of->content != FERRY_CONTENT_EMPTY) {
+    if (has_image(info, slot)) {
         ferry_version_print(&of->version, version);
     }
     printf("Slot %s       %-10s %s%s%s, 0x%08" PRIX32 ", %" PRIu32 " KB\n", node_slot_name(slot),
-           version, content_name(of->content), slot == info->running ? ", running" : "",
-           slot == info->confirmed ? ", confirmed" : "", of->range.start, of->range.size / 1024);
+           version, is_filling(info, slot) ? "being filled" : content_name(of->content),
+           slot == info->running ? ", running" : "", slot == info->confirmed ? ", confirmed" : "",
+           of->range.start, of->range.size / 1024);
 }
 
 static void print_update(const struct ferry_info *info)
@@ -206,8 +218,9 @@ static void add_slots(cJSON *json, const struct ferry_info *info)
         cJSON_AddStringToObject(slot, "name", node_slot_name(i));
         cJSON_AddNumberToObject(slot, "start", of->range.start);
         cJSON_AddNumberToObject(slot, "size", of->range.size);
-        cJSON_AddStringToObject(slot, "content", content_name(of->content));
-        if (of->content == FERRY_CONTENT_EMPTY) {
+        cJSON_AddStringToObject(slot, "content",
+                                is_filling(info, i) ? "filling" : content_name(of->content));
+        if (!has_image(info, i)) {
             cJSON_AddNullToObject(slot, "version");
             cJSON_AddNullToObject(slot, "hash");
         } else {

@@ -95,6 +95,36 @@ int node_session_info(struct node_session *session, struct ferry_info *info)
     return node_session_result(session, session->serial.path, status);
 }
 
+int node_session_about_candidate(struct node_session *session, node_session_request *request,
+                                 struct ferry_info *info)
+{
+    int result = node_session_info(session, info);
+    if (result != CLI_OK) {
+        return result;
+    }
+    request(&session->link.sender, info->candidate_hash, ferry_posix_now_ms());
+    return node_session_result(session, session->serial.path, node_session_run(session));
+}
+
+int node_session_command(const struct cli_command *command, int argc, char **argv,
+                         int (*talk)(struct node_session *session))
+{
+    static struct node_session session;
+    const char *port = NULL;
+    const char *baud = NULL;
+    const struct cli_option options[] = {{"--port", &port, NULL}, {"--baud", &baud, NULL}};
+    struct cli_operands operands = {NULL, 0, 0};
+    if (!cli_parse(command, argc, argv, options, 2, &operands)) {
+        return CLI_USAGE;
+    }
+    int result = node_session_open(&session, command, port, baud);
+    if (result == CLI_OK) {
+        result = talk(&session);
+        node_session_close(&session);
+    }
+    return result;
+}
+
 const char *node_slot_name(uint8_t slot)
 {
     switch (slot) {

@@ -39,6 +39,24 @@ int node_session_info(struct node_session *session, struct ferry_info *info);
 /* The exit code for the end of a request, after a message where it is not OK. */
 int node_session_result(const struct node_session *session, const char *what, int status);
 
+/*
+ * A request that names the node's candidate by its hash, so that no other one can be meant by
+ * accident: ferry_sender_confirm or ferry_sender_revert.
+ *   info: the node's INFO from before it.
+ * Returns the exit code, after a message where it is not OK.
+ */
+typedef void node_session_request(struct ferry_sender *sender, const uint8_t hash[FERRY_HASH_SIZE],
+                                  uint32_t now_ms);
+int node_session_about_candidate(struct node_session *session, node_session_request *request,
+                                 struct ferry_info *info);
+
+/*
+ * The whole command for those that take --port and --baud only: parses, opens, talks, closes.
+ *   talk: returns an exit code, after a message where it is not OK.
+ */
+int node_session_command(const struct cli_command *command, int argc, char **argv,
+                         int (*talk)(struct node_session *session));
+
 /* True after Ctrl-C or SIGTERM; how often. */
 int node_session_interrupts(void);
 

@@ -5,9 +5,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { REDRAW_MS = 100, PLAIN_MS = 1000, BAR_WIDTH = 30 };
+enum {
+    REDRAW_MS = 100,
+    PLAIN_MS = 1000,
+    BAR_MAX = 30, /* characters between the brackets */
+    BAR_MIN = 8,  /* a shorter one says nothing: left out */
+    COLUMNS_MIN = 40,
+    COLUMNS_DEFAULT = 80,
+    TAIL_SIZE = 128
+};
 
 const char *progress_size(uint64_t bytes, char text[PROGRESS_SIZE_TEXT])
 {
@@ -33,29 +42,52 @@ static uint32_t percent(const struct progress *progress)
     return progress->total == 0 ? 100 : (uint32_t)(progress->done * 100 / progress->total);
 }
 
-static void print_tail(const struct progress *progress, uint32_t now_ms)
+/* "57 %  108.2 KB of 190.1 KB  90.0 KB/s  0:01 left"; returns its length. */
+static int make_tail(const struct progress *progress, uint32_t now_ms, char tail[TAIL_SIZE])
 {
     char done[PROGRESS_SIZE_TEXT];
     char total[PROGRESS_SIZE_TEXT];
     double speed = rate(progress, now_ms);
-    printf("%3" PRIu32 " %%  %s of %s", percent(progress), progress_size(progress->done, done),
-           progress_size(progress->total, total));
+    int used = snprintf(tail, TAIL_SIZE, "%3" PRIu32 " %%  %s of %s", percent(progress),
+                        progress_size(progress->done, done), progress_size(progress->total, total));
     if (speed >= 1) {
         uint64_t left_s = (uint64_t)((double)(progress->total - progress->done) / speed + 0.5);
-        printf("  %s/s  %" PRIu64 ":%02" PRIu64 " left", progress_size((uint64_t)speed, done),
-               left_s / 60, left_s % 60);
+        used += snprintf(tail + used, TAIL_SIZE - (size_t)used,
+                         "  %s/s  %" PRIu64 ":%02" PRIu64 " left",
+                         progress_size((uint64_t)speed, done), left_s / 60, left_s % 60);
     }
+    return used < TAIL_SIZE ? used : TAIL_SIZE - 1;
 }
 
+/* The last column stays free: some terminals wrap as soon as it is written. */
+static int line_width(void)
+{
+    struct winsize window;
+    int columns = COLUMNS_DEFAULT;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) == 0 && window.ws_col > 0) {
+        columns = window.ws_col < COLUMNS_MIN ? COLUMNS_MIN : window.ws_col;
+    }
+    return columns - 1;
+}
+
+/* Where the line gets narrow, first the bar shrinks and goes, then the label, then the end. */
 static void draw(struct progress *progress, uint32_t now_ms)
 {
-    char bar[BAR_WIDTH + 1];
-    size_t filled = (size_t)percent(progress) * BAR_WIDTH / 100;
-    memset(bar, '.', BAR_WIDTH);
-    memset(bar, '#', filled);
-    bar[BAR_WIDTH] = '\0';
-    printf("\r%s  [%s] ", progress->label, bar);
-    print_tail(progress, now_ms);
+    char tail[TAIL_SIZE];
+    char bar[BAR_MAX + 1] = "";
+    int width = line_width();
+    int tail_size = make_tail(progress, now_ms, tail);
+    int label_size = (int)strnlen(progress->label, (size_t)width / 2);
+    int room = width - label_size - tail_size - 5; /* two spaces, brackets, a space */
+    if (room >= BAR_MIN) {
+        size_t size = (size_t)(room < BAR_MAX ? room : BAR_MAX);
+        memset(bar, '.', size);
+        memset(bar, '#', (size_t)percent(progress) * size / 100);
+        bar[size] = '\0';
+        printf("\r%.*s  [%s] %s", label_size, progress->label, bar, tail);
+    } else {
+        printf("\r%.*s  %.*s", label_size, progress->label, width - label_size - 2, tail);
+    }
     fputs("\033[K", stdout);
     fflush(stdout);
     progress->shown_ms = now_ms;
@@ -64,9 +96,9 @@ static void draw(struct progress *progress, uint32_t now_ms)
 
 static void print_line(struct progress *progress, uint32_t now_ms)
 {
-    printf("%s  ", progress->label);
-    print_tail(progress, now_ms);
-    putchar('\n');
+    char tail[TAIL_SIZE];
+    make_tail(progress, now_ms, tail);
+    printf("%s  %s\n", progress->label, tail);
     fflush(stdout);
     progress->shown_ms = now_ms;
     progress->shown_tenth = percent(progress) / 10;

@@ -1,6 +1,6 @@
 /*
- * progress.h - how far a transfer is: a bar that redraws itself on a terminal, else plain lines, at
- * most one a second and one each 10 %. On stdout. Neither allocates nor fails.
+ * progress.h - how far a transfer is: a bar that redraws itself within one line of the terminal,
+ * else plain lines, at most one a second and one each 10 %. On stdout. Neither allocates nor fails.
  */
 #ifndef FERRY_CLI_PROGRESS_H
 #define FERRY_CLI_PROGRESS_H

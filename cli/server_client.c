@@ -21,6 +21,7 @@ struct server_client {
     char *body;
     size_t body_size;
     const struct server_upload *upload;
+    long status; /* of the last answer */
 };
 
 static const char *or_environment(const char *value, const char *name)
@@ -39,6 +40,11 @@ bool server_options_complete(struct server_options *options)
         cli_fail("no token: give --token T or set FERRY_TOKEN");
     }
     return options->url != NULL && options->token != NULL;
+}
+
+bool server_client_created(const struct server_client *client)
+{
+    return client->status == 201;
 }
 
 static size_t take_body(char *bytes, size_t one, size_t size, void *ctx)
@@ -137,6 +143,14 @@ static struct curl_slist *make_headers(const struct server_client *client,
     return headers;
 }
 
+static void show_failure(const struct server_client *client, CURLcode code)
+{
+    const char *url = client->options->url;
+    const char *hint = code == CURLE_SSL_CONNECT_ERROR ? "; is it http?" : "";
+    cli_fail("%s: %s%s", url, client->error[0] != '\0' ? client->error : curl_easy_strerror(code),
+             hint);
+}
+
 /* One exchange; the answer is in client->body. Returns the HTTP status, 0 after a message. */
 static long exchange(struct server_client *client, const char *path,
                      const struct server_upload *upload)
@@ -168,11 +182,13 @@ static long exchange(struct server_client *client, const char *path,
     long status = 0;
     curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
     curl_slist_free_all(headers);
+    if (upload != NULL && upload->end != NULL) {
+        upload->end(upload->ctx);
+    }
     if (code == CURLE_OK) {
         return status;
     }
-    cli_fail("%s: %s", client->options->url,
-             client->error[0] != '\0' ? client->error : curl_easy_strerror(code));
+    show_failure(client, code);
     return 0;
 }
 
@@ -204,6 +220,7 @@ cJSON *server_client_ask(struct server_client *client, const char *path,
                          const struct server_upload *upload)
 {
     long status = exchange(client, path, upload);
+    client->status = status;
     if (status == 0) {
         return NULL;
     }

@@ -28,6 +28,7 @@ struct server_upload {
     const void *bytes;
     size_t size;
     server_progress *progress; /* may be NULL */
+    void (*end)(void *ctx);    /* the body is out, or failed; before any message. May be NULL */
     void *ctx;
 };
 
@@ -37,6 +38,9 @@ bool server_options_complete(struct server_options *options);
 /* Returns NULL after a message. The options must outlive the client. */
 struct server_client *server_client_open(const struct server_options *options);
 void server_client_close(struct server_client *client);
+
+/* True when the last answer was 201: what was sent is new to the server. */
+bool server_client_created(const struct server_client *client);
 
 /*
  * GET (upload NULL) or POST to a path such as "/api/v1/releases".
