@@ -282,7 +282,9 @@ static int record_attempt(struct ferry_supervisor *supervisor)
     struct ferry_state state = *state_of(supervisor);
 
     state.phase = FERRY_PHASE_TRIAL;
-    state.attempts--;
+    if (state.attempts > 0) { /* PENDING without attempts is written by nobody */
+        state.attempts--;
+    }
     return record(supervisor, &state);
 }
 

@@ -178,7 +178,10 @@ static int get_info_lists(const uint8_t *bytes, size_t size, struct ferry_info *
     if (bytes[0] > FERRY_BOARD_NAME_MAX || bytes[0] > size - fixed) {
         return FERRY_BAD_LENGTH;
     }
-    memcpy(info->board, bytes + 1, bytes[0]);
+    for (uint8_t i = 0; i < bytes[0]; i++) { /* it goes to terminals and logs */
+        uint8_t letter = bytes[1 + i];
+        info->board[i] = letter > ' ' && letter < 0x7F ? (char)letter : '?';
+    }
     return FERRY_OK;
 }
 
