@@ -1,0 +1,536 @@
+/*
+ * board_sweep - power cuts at every flash operation of a whole update of the real ARM binaries, on
+ * the virtual board, in virtual time. After each cut the gateway brings the update to its end, and
+ * the invariants of DESIGN.md are checked. tools/torture makes the files and runs it.
+ *
+ *   board_sweep --board NAME --factory FILE.hex --image GOOD.img --bad BAD.img [options]
+ *
+ *   --stories LIST   of: bootloader application compact revert silent (default: all)
+ *   --seeds N        random outcomes of a torn erase or journal word (default 16)
+ *   --step N         cut at every n-th data word only, by one random outcome (default 1)
+ *   --word-seeds N   random outcomes of a torn data word (default 1)
+ *   --double N       second cuts in the recovery from each erase or journal cut (default 0)
+ *   --full           every operation with all seeds, and --double 1 at least
+ *   --seconds N      stop after this time; the trials are then taken in random order
+ *   --seed N         where the random numbers start (default 1)
+ *   --part I/N       only every N-th trial, from the I-th (for several processes)
+ *   --no-shortcuts   follow every trial to its end (see sweep_rig.h)
+ *   --only OP:MODE:SEED[:OP:MODE:SEED]   one trial of one story, as a violation report names it
+ *   --results FILE   totals as JSON
+ *
+ * Exit status: 0 no violation, 1 violations, 2 usage or files.
+ */
+#include "sweep_rig.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { FRESH_ENGINE = 2000, PROGRESS_S = 10, VIOLATIONS_SHOWN = 20 };
+
+struct options {
+    const char *board, *factory, *image, *bad, *silent, *stories, *results, *only;
+    uint32_t seeds, step, word_seeds, doubles, seconds, seed, part, parts;
+    bool full, no_shortcuts;
+};
+
+struct totals {
+    uint64_t trials[SWEEP_MODES], same, shortened, doubles, came;
+    uint64_t ops[SWEEP_CLASSES], cut_ops[SWEEP_CLASSES], planned, done;
+    uint32_t violations;
+    struct sweep_resumes resumes;
+};
+
+/* A trial to come. */
+struct task {
+    struct sweep_cut first, second;
+    bool twice;
+};
+
+struct tasks {
+    struct task *list;
+    size_t count, room;
+};
+
+static const char *const mode_names[SWEEP_MODES] = {"lost", "torn", "done", "nrst"};
+static const char *const class_names[SWEEP_CLASSES] = {"erase", "journal", "data"};
+
+/* `room` is relative: records above what the bootloader keeps free (0: a new journal). */
+static const struct sweep_story stories[] = {
+    {"bootloader", false, true, 0},     {"application", true, true, 0}, {"compact", false, true, 1},
+    {"compact-pending", true, true, 8}, {"revert", false, false, 0},    {"silent", true, false, 0},
+};
+
+static void die(const char *what)
+{
+    fprintf(stderr, "board_sweep: %s\n", what);
+    exit(2);
+}
+
+static double now_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static uint32_t next_random(uint32_t *state)
+{
+    uint32_t x = *state += 0x9E3779B9U; /* splitmix32: any seed will do */
+    x = (x ^ x >> 16) * 0x21F0AAADU;
+    x = (x ^ x >> 15) * 0x735A2D97U;
+    return x ^ x >> 15;
+}
+
+static uint8_t *read_file(const char *path, size_t *size)
+{
+    FILE *in = fopen(path, "rb");
+    if (in == NULL || fseek(in, 0, SEEK_END) != 0) {
+        die(path);
+    }
+    *size = (size_t)ftell(in);
+    uint8_t *bytes = malloc(*size + 1);
+    rewind(in);
+    if (bytes == NULL || fread(bytes, 1, *size, in) != *size) {
+        die(path);
+    }
+    fclose(in);
+    return bytes;
+}
+
+static int memory_read(void *ctx, uint32_t offset, void *out, size_t size)
+{
+    const struct sweep_image *image = ctx;
+    if (!ferry_within(offset, (uint32_t)size, (uint32_t)image->size)) {
+        return FERRY_IO;
+    }
+    memcpy(out, image->bytes + offset, size);
+    return FERRY_OK;
+}
+
+static struct sweep_image read_image(const char *path)
+{
+    struct sweep_image image;
+    struct ferry_image parsed;
+    uint8_t scratch[FERRY_IMAGE_TLV_MAX];
+
+    image.bytes = read_file(path, &image.size);
+    struct ferry_image_source source = {
+        .ctx = &image, .read = memory_read, .size = (uint32_t)image.size};
+    if (ferry_image_read(&source, scratch, &parsed) != FERRY_OK) {
+        die(path);
+    }
+    memcpy(image.hash, parsed.hash, sizeof(image.hash));
+    return image;
+}
+
+/* ---- the list of trials ---------------------------------------------------------------------- */
+
+static void add(struct tasks *tasks, const struct task *task)
+{
+    if (tasks->count == tasks->room) {
+        tasks->room = tasks->room * 2 + 1024;
+        tasks->list = realloc(tasks->list, tasks->room * sizeof(*tasks->list));
+        if (tasks->list == NULL) {
+            die("out of memory");
+        }
+    }
+    tasks->list[tasks->count++] = *task;
+}
+
+static void add_single(struct tasks *tasks, uint32_t op, enum sweep_mode mode, uint32_t seed)
+{
+    struct task task = {.first = {.op = op, .mode = (uint8_t)mode, .seed = seed}};
+    add(tasks, &task);
+}
+
+/* Every way to cut one operation. */
+static void add_operation(struct tasks *tasks, const struct options *options, uint32_t op,
+                          bool word, uint32_t *random)
+{
+    uint32_t seeds = word && !options->full ? options->word_seeds : options->seeds;
+    uint32_t base = options->seed * 1000;
+
+    add_single(tasks, op, SWEEP_LOST, 0);
+    add_single(tasks, op, SWEEP_DONE, 0);
+    for (uint32_t i = 0; i < seeds; i++) { /* a single outcome: stable and unstable in turn */
+        add_single(tasks, op, SWEEP_TORN, base + i + (seeds == 1 ? op : 0));
+    }
+    if (!word || options->full) {
+        add_single(tasks, op, SWEEP_NRST, base);
+    }
+    for (uint32_t i = 0; !word && i < options->doubles; i++) {
+        struct task task = {.first = {op, (uint8_t)(next_random(random) % SWEEP_MODES), base + i},
+                            .twice = true};
+        uint32_t reach = next_random(random) % 2 == 0 ? 48 : 1024; /* best soon */
+        task.second = (struct sweep_cut){next_random(random) % reach,
+                                         (uint8_t)(next_random(random) % SWEEP_MODES), base + i};
+        add(tasks, &task);
+    }
+}
+
+static void shuffle(struct tasks *tasks, uint32_t random)
+{
+    for (size_t i = tasks->count; i > 1; i--) {
+        size_t j = next_random(&random) % i;
+        struct task task = tasks->list[j];
+        tasks->list[j] = tasks->list[i - 1];
+        tasks->list[i - 1] = task;
+    }
+}
+
+static struct tasks make_tasks(const struct sweep_rig *rig, const struct options *options,
+                               struct totals *totals)
+{
+    struct tasks tasks = {NULL, 0, 0};
+    uint32_t random = options->seed, words = 0;
+
+    for (uint32_t op = 0; op < rig->golden_count; op++) {
+        enum sweep_class class = sweep_rig_class(rig, op);
+        totals->ops[class]++;
+        if (class != SWEEP_WORD || words++ % options->step == 0) {
+            totals->cut_ops[class]++;
+            add_operation(&tasks, options, op, class == SWEEP_WORD, &random);
+        }
+    }
+    if (options->seconds > 0) {
+        shuffle(&tasks, options->seed);
+    }
+    return tasks;
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+static void report(const struct sweep_rig *rig, const struct task *task, uint32_t number)
+{
+    const struct sweep_op *op = &rig->golden[task->first.op];
+
+    if (number > VIOLATIONS_SHOWN) {
+        return;
+    }
+    fprintf(stderr, "VIOLATION of %s\n  story %s, --only %u:%s:%u", rig->peer.violation,
+            rig->story->name, (unsigned)task->first.op, mode_names[task->first.mode],
+            (unsigned)task->first.seed);
+    if (task->twice) {
+        fprintf(stderr, ":%u:%s:%u", (unsigned)task->second.op, mode_names[task->second.mode],
+                (unsigned)task->second.seed);
+    }
+    fprintf(stderr, "\n  cut in %s (%s) at 0x%08x, %u bytes; durable %u, accepted %d, tried %d\n",
+            op->erase ? "an erase" : "a word", class_names[sweep_rig_class(rig, task->first.op)],
+            (unsigned)op->address, (unsigned)op->size, (unsigned)rig->peer.durable,
+            rig->peer.accepted, rig->peer.tried);
+}
+
+static void run_task(struct sweep_rig *rig, const struct task *task, struct totals *totals)
+{
+    bool came;
+    enum sweep_verdict verdict =
+        sweep_rig_trial(rig, &task->first, task->twice ? &task->second : NULL, &came);
+
+    totals->done++;
+    totals->trials[task->first.mode]++;
+    totals->same += verdict == SWEEP_SAME;
+    totals->doubles += task->twice;
+    totals->came += came;
+    if (verdict == SWEEP_VIOLATED) {
+        report(rig, task, ++totals->violations);
+    }
+}
+
+static void progress(const struct sweep_rig *rig, const struct tasks *tasks, size_t at,
+                     double started_s, double *told_s, const struct totals *totals)
+{
+    double now = now_s();
+    if (now - *told_s >= PROGRESS_S) {
+        *told_s = now;
+        fprintf(stderr, "%s %s: %zu of %zu trials, %.0f s, %u violations\n", rig->board->name,
+                rig->story->name, at, tasks->count, now - started_s, (unsigned)totals->violations);
+    }
+}
+
+static struct task parse_only(const char *text)
+{
+    struct task task = {.twice = false};
+    unsigned op, seed, op2, seed2;
+    char mode[8], mode2[8];
+
+    int got = sscanf(text, "%u:%4[a-z]:%u:%u:%4[a-z]:%u", &op, mode, &seed, &op2, mode2, &seed2);
+    if (got != 3 && got != 6) {
+        die("--only wants OP:MODE:SEED");
+    }
+    task.twice = got == 6;
+    task.first = (struct sweep_cut){.op = op, .seed = seed};
+    task.second = (struct sweep_cut){.op = got == 6 ? op2 : 0, .seed = got == 6 ? seed2 : 0};
+    for (uint8_t i = 0; i < SWEEP_MODES; i++) {
+        task.first.mode = strcmp(mode, mode_names[i]) == 0 ? i : task.first.mode;
+        if (task.twice && strcmp(mode2, mode_names[i]) == 0) {
+            task.second.mode = i;
+        }
+    }
+    return task;
+}
+
+static void add_resumes(struct sweep_resumes *sum, const struct sweep_resumes *part)
+{
+    for (size_t i = 0; i < SWEEP_BUCKETS; i++) {
+        sum->behind_durable[i] += part->behind_durable[i];
+        sum->behind_received[i] += part->behind_received[i];
+    }
+    sum->again += part->again;
+}
+
+static void sweep(struct sweep_rig *rig, const struct options *options, double until_s,
+                  struct totals *totals)
+{
+    double started_s = now_s(), told_s = started_s;
+
+    if (!sweep_rig_start(rig)) {
+        fprintf(stderr, "VIOLATION without any cut, story %s: %s\n", rig->story->name,
+                rig->peer.violation);
+        totals->violations++;
+        return;
+    }
+    struct tasks tasks = make_tasks(rig, options, totals);
+    if (options->only != NULL) {
+        tasks.list[0] = parse_only(options->only);
+        tasks.count = 1;
+    }
+    size_t run = 0;
+    for (size_t i = options->part; i < tasks.count && now_s() < until_s; i += options->parts) {
+        if (++run % FRESH_ENGINE == 0 && !sweep_rig_start(rig)) {
+            die("the uncut run went well once, and not again");
+        }
+        run_task(rig, &tasks.list[i], totals);
+        progress(rig, &tasks, i, started_s, &told_s, totals);
+    }
+    totals->planned += tasks.count / options->parts;
+    printf("%-20s %-16s %5u operations %7zu of %7zu trials %6.0f s %4u violations\n",
+           rig->board->name, rig->story->name, (unsigned)rig->golden_count, run,
+           tasks.count / options->parts, now_s() - started_s, (unsigned)totals->violations);
+    fflush(stdout);
+    free(tasks.list);
+}
+
+/* ---- results --------------------------------------------------------------------------------- */
+
+static void write_list(FILE *out, const char *name, const uint32_t *list)
+{
+    fprintf(out, "  \"%s\": [", name);
+    for (size_t i = 0; i < SWEEP_BUCKETS; i++) {
+        fprintf(out, "%s%u", i > 0 ? ", " : "", (unsigned)list[i]);
+    }
+    fprintf(out, "],\n");
+}
+
+static void write_results(const struct options *options, const struct totals *totals,
+                          double duration_s)
+{
+    FILE *out = options->results == NULL ? NULL : fopen(options->results, "w");
+    if (out == NULL) {
+        return;
+    }
+    fprintf(out, "{\n  \"board\": \"%s\",\n  \"stories\": \"%s\",\n", options->board,
+            options->stories);
+    for (size_t i = 0; i < SWEEP_CLASSES; i++) {
+        fprintf(out, "  \"%s_operations\": %llu,\n  \"%s_operations_cut\": %llu,\n", class_names[i],
+                (unsigned long long)totals->ops[i], class_names[i],
+                (unsigned long long)totals->cut_ops[i]);
+    }
+    for (size_t i = 0; i < SWEEP_MODES; i++) {
+        fprintf(out, "  \"%s\": %llu,\n", mode_names[i], (unsigned long long)totals->trials[i]);
+    }
+    write_list(out, "behind_durable", totals->resumes.behind_durable);
+    write_list(out, "behind_received", totals->resumes.behind_received);
+    fprintf(
+        out,
+        "  \"erased_again\": %u,\n  \"planned\": %llu,\n  \"trials\": %llu,\n  \"same\": %llu,\n"
+        "  \"shortened\": %llu,\n  \"double\": %llu,\n  \"second_cuts\": %llu,\n"
+        "  \"seeds\": %u,\n  \"word_seeds\": %u,\n  \"step\": %u,\n  \"seed\": %u,\n"
+        "  \"duration_s\": %.0f,\n  \"violations\": %u\n}\n",
+        (unsigned)totals->resumes.again, (unsigned long long)totals->planned,
+        (unsigned long long)totals->done, (unsigned long long)totals->same,
+        (unsigned long long)totals->shortened, (unsigned long long)totals->doubles,
+        (unsigned long long)totals->came, (unsigned)options->seeds,
+        (unsigned)(options->full ? options->seeds : options->word_seeds), (unsigned)options->step,
+        (unsigned)options->seed, duration_s, (unsigned)totals->violations);
+    fclose(out);
+}
+
+static void print_resumes(const struct totals *totals)
+{
+    static const char *const names[SWEEP_BUCKETS] = {"0",       "to 1 KB", "to 2 KB",
+                                                     "to 3 KB", "to 4 KB", "more"};
+    printf("resume offset before the last  durable  received  acknowledgement\n");
+    for (size_t i = 0; i < SWEEP_BUCKETS; i++) {
+        printf("  %-26s %8u  %8u\n", names[i], (unsigned)totals->resumes.behind_durable[i],
+               (unsigned)totals->resumes.behind_received[i]);
+    }
+    printf("  of these %u after a torn word cost a sector\n", (unsigned)totals->resumes.again);
+}
+
+/* ---- options --------------------------------------------------------------------------------- */
+
+static const struct option long_options[] = {
+    {"board", required_argument, NULL, 'b'},   {"factory", required_argument, NULL, 'f'},
+    {"image", required_argument, NULL, 'i'},   {"bad", required_argument, NULL, 'x'},
+    {"silent", required_argument, NULL, 'y'},  {"stories", required_argument, NULL, 't'},
+    {"results", required_argument, NULL, 'r'}, {"only", required_argument, NULL, 'o'},
+    {"seeds", required_argument, NULL, 's'},   {"step", required_argument, NULL, 'n'},
+    {"double", required_argument, NULL, 'd'},  {"word-seeds", required_argument, NULL, 'w'},
+    {"seconds", required_argument, NULL, 'l'}, {"seed", required_argument, NULL, 'e'},
+    {"part", required_argument, NULL, 'p'},    {"full", no_argument, NULL, 'F'},
+    {"no-shortcuts", no_argument, NULL, 'N'},  {NULL, 0, NULL, 0}};
+
+static uint32_t number(const char *text)
+{
+    return (uint32_t)strtoul(text, NULL, 10);
+}
+
+static void take(struct options *options, int option, char *text)
+{
+    switch (option) {
+    case 'b':
+        options->board = text;
+        break;
+    case 'f':
+        options->factory = text;
+        break;
+    case 'i':
+        options->image = text;
+        break;
+    case 'x':
+        options->bad = text;
+        break;
+    case 'y':
+        options->silent = text;
+        break;
+    case 't':
+        options->stories = text;
+        break;
+    case 'r':
+        options->results = text;
+        break;
+    case 'o':
+        options->only = text;
+        break;
+    case 's':
+        options->seeds = number(text);
+        break;
+    case 'n':
+        options->step = number(text);
+        break;
+    case 'd':
+        options->doubles = number(text);
+        break;
+    case 'w':
+        options->word_seeds = number(text);
+        break;
+    case 'l':
+        options->seconds = number(text);
+        break;
+    case 'e':
+        options->seed = number(text);
+        break;
+    case 'F':
+        options->full = true;
+        break;
+    case 'N':
+        options->no_shortcuts = true;
+        break;
+    case 'p':
+        if (sscanf(text, "%u/%u", &options->part, &options->parts) == 2) {
+            break;
+        } /* fall through */
+    default:
+        die("see the head of board_sweep.c for the options");
+    }
+}
+
+static struct options read_options(int argc, char **argv)
+{
+    struct options options = {.seeds = 16,
+                              .step = 1,
+                              .word_seeds = 1,
+                              .seed = 1,
+                              .parts = 1,
+                              .stories = "bootloader,application,compact,compact-pending,revert"};
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        take(&options, option, optarg);
+    }
+    if (options.board == NULL || options.factory == NULL || options.image == NULL ||
+        options.step == 0 || options.parts == 0) {
+        die("--board, --factory and --image are needed");
+    }
+    if (options.full) {
+        options.step = 1;
+        options.doubles = options.doubles > 0 ? options.doubles : 1;
+    }
+    return options;
+}
+
+static bool is_listed(const char *list, const char *name)
+{
+    size_t size = strlen(name);
+    for (const char *at = strstr(list, name); at != NULL; at = strstr(at + 1, name)) {
+        if ((at == list || at[-1] == ',') && (at[size] == ',' || at[size] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *image_of(const struct options *options, const struct sweep_story *story)
+{
+    return story->good                          ? options->image
+           : strcmp(story->name, "silent") == 0 ? options->silent
+                                                : options->bad;
+}
+
+int main(int argc, char **argv)
+{
+    static struct totals totals;
+    struct options options = read_options(argc, argv);
+    const struct ferry_board *board = ferry_board_find(options.board);
+    struct sweep_files files = {NULL, 0, {NULL, 0, {0}}};
+    double started_s = now_s(), left = 0;
+
+    if (board == NULL) {
+        die("no such board");
+    }
+    files.factory_hex = (char *)read_file(options.factory, &files.factory_size);
+    for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
+        left += is_listed(options.stories, stories[i].name);
+    }
+    for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
+        static struct sweep_rig rig;
+        struct sweep_story story = stories[i];
+        if (!is_listed(options.stories, story.name) || image_of(&options, &story) == NULL) {
+            continue;
+        }
+        double now = now_s();
+        double rest_s = options.seconds > 0 ? started_s + options.seconds - now : 1e12;
+        story.room += story.room > 0 ? ferry_journal_reserve(board) : 0;
+        files.image = read_image(image_of(&options, &story));
+        memset(&rig, 0, sizeof(rig));
+        rig.board = board;
+        rig.story = &story;
+        rig.files = &files;
+        rig.memo = !options.no_shortcuts;
+        sweep(&rig, &options, now + rest_s / left--, &totals);
+        add_resumes(&totals.resumes, &rig.resumes);
+        totals.shortened += rig.shortened;
+        sweep_rig_free(&rig);
+        free(files.image.bytes);
+    }
+    print_resumes(&totals);
+    printf("%llu trials (%llu the same as an earlier one), %llu second cuts, %u violations\n",
+           (unsigned long long)totals.done, (unsigned long long)totals.same,
+           (unsigned long long)totals.came, (unsigned)totals.violations);
+    write_results(&options, &totals, now_s() - started_s);
+    free((void *)(uintptr_t)files.factory_hex);
+    return totals.violations > 0;
+}

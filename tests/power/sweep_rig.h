@@ -1,0 +1,102 @@
+/*
+ * sweep_rig.h - one virtual board and one gateway, and what a power cut does to them.
+ *
+ * A golden run is recorded once, with snapshots on the way; a trial starts at the snapshot before
+ * its cut and goes on to the end of the story. Two shortcuts, both exact about flash: a trial whose
+ * flash and promises right after the cut equal those of an earlier one is not run again (the end of
+ * one operation is the start of the next); one whose flash at "accepted" equals that of an earlier
+ * one that came to its right end is not followed further. Neither is taken while a bit is unstable.
+ */
+#ifndef SWEEP_RIG_H
+#define SWEEP_RIG_H
+
+#include "ferry_sim.h"
+#include "sweep_peer.h"
+
+#include "ferry/board.h"
+
+enum sweep_class { SWEEP_ERASE, SWEEP_JOURNAL, SWEEP_WORD, SWEEP_CLASSES };
+
+enum sweep_mode {
+    SWEEP_LOST,
+    SWEEP_TORN, /* stable where the seed is even, unstable where it is odd */
+    SWEEP_DONE,
+    SWEEP_NRST, /* no power cut: NRST is pulled while the operation is under way */
+    SWEEP_MODES
+};
+
+struct sweep_cut {
+    uint32_t op; /* first cut: of the golden run, from 0; second: after the first, from 0 */
+    uint8_t mode;
+    uint32_t seed;
+};
+
+enum sweep_verdict {
+    SWEEP_PASSED,
+    SWEEP_SAME,    /* the same flash and promises as an earlier trial */
+    SWEEP_VIOLATED /* peer.violation says what */
+};
+
+struct sweep_files {
+    const char *factory_hex; /* text, borrowed */
+    size_t factory_size;
+    struct sweep_image image; /* the one that the story brings */
+};
+
+enum { SWEEP_KNOWN = 1 << 20, SWEEP_SNAPSHOTS = 1024, SWEEP_WEAK = 4 };
+
+struct sweep_op {
+    uint32_t address, size;
+    bool erase;
+};
+
+struct sweep_rig {
+    const struct ferry_board *board;
+    const struct sweep_story *story;
+    const struct sweep_files *files;
+    bool memo; /* take the shortcuts */
+    struct ferry_sim *sim;
+    struct sweep_peer peer;
+    struct sweep_resumes resumes;
+
+    struct sweep_op *golden; /* operations of the golden run */
+    uint32_t golden_count, golden_room;
+    struct {
+        struct ferry_sim_snapshot *sim;
+        struct sweep_peer peer;
+        uint32_t ops;
+    } snapshots[SWEEP_SNAPSHOTS];
+    uint32_t snapshot_count;
+
+    bool recording;
+    bool pending;         /* a cut is planned and has not come yet */
+    uint32_t ops;         /* begun, since the golden run's start or the last cut */
+    uint32_t nrst_at;     /* stop at this operation; UINT32_MAX: never */
+    bool nrst_now;        /* that operation is under way */
+    bool tore_slot;       /* a word of the slot being filled was torn or its erase was */
+    struct sweep_op last; /* operation begun last */
+    struct sweep_op weak[SWEEP_WEAK]; /* where bits may be unstable */
+    uint32_t weak_count;
+
+    uint64_t *known; /* hashes of flash and promises that came to the right end */
+    uint32_t known_count;
+    uint64_t passed[4]; /* hashes on the way of this trial */
+    uint32_t passed_count;
+    uint32_t shortened; /* trials that ended at a known "accepted" */
+};
+
+/*
+ * Makes the board and runs the story once, uncut. May be called again, to get a fresh engine.
+ * Returns false when the uncut run is not right: peer.violation says why.
+ */
+bool sweep_rig_start(struct sweep_rig *rig);
+void sweep_rig_free(struct sweep_rig *rig);
+
+/* What an operation of the golden run is. */
+enum sweep_class sweep_rig_class(const struct sweep_rig *rig, uint32_t op);
+
+/* One trial; `second` may be NULL. *came: whether the second cut happened. */
+enum sweep_verdict sweep_rig_trial(struct sweep_rig *rig, const struct sweep_cut *first,
+                                   const struct sweep_cut *second, bool *came);
+
+#endif
