@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SYSTEM_SP         0x20002000u
 #define UID_OFFSET        0x7A10u /* RM0383 24.1 */
 #define FLASH_SIZE_OFFSET 0x7A22u /* RM0383 24.2 */
 #define OPCODE_WFI        0xBF30u
@@ -36,104 +37,11 @@ uint32_t sim_random(struct ferry_sim *b)
     return (uint32_t)((z ^ (z >> 31)) >> 16);
 }
 
-static uint32_t ram_noise(uint32_t seed, uint32_t word)
-{
-    uint32_t x = (seed ^ word) * 0x9E3779B1u;
-    x ^= x >> 15;
-    x *= 0x85EBCA77u;
-    return x ^ (x >> 13);
-}
-
 void sim_request_reset(struct ferry_sim *b, uint32_t flags)
 {
     b->s.reset_pending |= flags;
     b->dead = true;
     sim_kick(b);
-}
-
-/* ---- reset and power ---- */
-
-static const char *reset_name(uint32_t flags)
-{
-    if (flags & SIM_RESET_POR)
-        return "power-on";
-    if (flags & SIM_RESET_IWDG)
-        return "watchdog";
-    return (flags & SIM_RESET_SOFT) ? "software" : "pin";
-}
-
-static void reset_core(struct ferry_sim *b)
-{
-    const uint8_t *start = b->boot0 ? b->rom : b->view;
-    uint32_t vectors[2];
-    memcpy(vectors, start, sizeof vectors);
-    sim_cpu_reset(b, vectors[0], vectors[1]);
-}
-
-static void reset_chip(struct ferry_sim *b, uint32_t cause)
-{
-    b->s.reset_pending = 0;
-    b->s.sleeping = b->s.sleep_event = b->s.lockup = false;
-    b->s.stall_until_ps = 0;
-    b->dead = b->bus_fault = b->watch_masks = false;
-    b->s.unclocked_told = 0;
-    sim_flash_abort(b);
-    sim_flash_reset(b);
-    sim_rcc_reset(b, cause);
-    sim_bus_reset(b);
-    sim_iwdg_reset(b);
-    sim_nvic_reset(b);
-    b->s.counters.resets++;
-    sim_event(b, FERRY_SIM_EV_RESET, cause, 0, 0, reset_name(cause));
-    reset_core(b);
-}
-
-void ferry_sim_power_on(struct ferry_sim *sim)
-{
-    if (sim->s.powered)
-        return;
-    sim->s.powered = true;
-    sim->s.ram_seed = sim_random(sim);
-    for (uint32_t i = 0; i < sim->chip->ram_size / 4u; i++) {
-        uint32_t word = ram_noise(sim->s.ram_seed, i);
-        memcpy(sim->ram + 4u * i, &word, 4);
-    }
-    sim_cpu_flush_ram(sim);
-    sim_event(sim, FERRY_SIM_EV_POWER, 1, 0, 0, "");
-    reset_chip(sim, SIM_RESET_POR | SIM_RESET_BOR | SIM_RESET_PIN);
-    if (sim->s.flash.weak_count)
-        sim_flash_jitter(sim);
-}
-
-void ferry_sim_power_off(struct ferry_sim *sim)
-{
-    if (!sim->s.powered)
-        return;
-    sim_flash_abort(sim);
-    sim->s.powered = sim->s.sleeping = sim->s.lockup = false;
-    sim->s.cut_pending = sim->dead = sim->bus_fault = false;
-    sim->s.reset_pending = 0;
-    sim->s.stall_until_ps = 0;
-    for (unsigned t = 0; t < SIM_T_COUNT; t++) {
-        bool outside = t == SIM_T_TICK || (t >= SIM_T_UART_IN && t < SIM_T_USART_TX);
-        if (!outside)
-            sim->s.timer[t] = SIM_NEVER;
-    }
-    sim_gpio_show(sim);
-    sim_event(sim, FERRY_SIM_EV_POWER, 0, 0, 0, "");
-}
-
-bool ferry_sim_powered(const struct ferry_sim *sim)
-{
-    return sim->s.powered;
-}
-
-int ferry_sim_reset(struct ferry_sim *sim)
-{
-    if (!sim->s.powered)
-        return FERRY_SIM_E_STATE;
-    reset_chip(sim, SIM_RESET_PIN);
-    return FERRY_SIM_OK;
 }
 
 void ferry_sim_plan_cut(struct ferry_sim *sim, const struct ferry_sim_cut_plan *plan)
@@ -179,6 +87,10 @@ static void fire(struct ferry_sim *b, unsigned timer)
         sim_flash_jitter(b);
     else if (timer == SIM_T_TICK)
         tick(b);
+    else if (timer == SIM_T_SPI)
+        sim_spi_clock(b);
+    else if (timer == SIM_T_I2C)
+        sim_i2c_clock(b);
     else if (timer == SIM_T_RCC)
         sim_rcc_update(b);
 }
@@ -280,7 +192,7 @@ static void run_core(struct ferry_sim *b, uint64_t until_ps)
 /* One step towards until_ps: idle time, an exception, or a run of the core. */
 static void step(struct ferry_sim *b, uint64_t until_ps)
 {
-    if (!b->s.powered || b->s.lockup) {
+    if (!b->s.powered || b->s.lockup || b->s.held) {
         pass_time(b, until_ps, NULL);
     } else if (b->s.stall_until_ps > b->s.now_ps) {
         uint64_t end = b->s.stall_until_ps < until_ps ? b->s.stall_until_ps : until_ps;
@@ -305,7 +217,7 @@ static void settle(struct ferry_sim *b)
         b->flush_pending = false;
     }
     if (b->s.reset_pending && b->s.powered && !b->s.cut_pending)
-        reset_chip(b, b->s.reset_pending);
+        sim_reset_chip(b, b->s.reset_pending);
 }
 
 static enum ferry_sim_stop run(struct ferry_sim *b, uint64_t limit_ps, ferry_sim_predicate done,
@@ -363,7 +275,7 @@ uint64_t ferry_sim_time_ns(const struct ferry_sim *sim)
 
 bool ferry_sim_idle(const struct ferry_sim *sim)
 {
-    return !sim->s.powered || sim->s.lockup || sim->s.sleeping;
+    return !sim->s.powered || sim->s.lockup || sim->s.held || sim->s.sleeping;
 }
 
 void ferry_sim_on_tick(struct ferry_sim *sim, uint64_t period_ns, ferry_sim_peer_fn fn, void *ctx)
@@ -393,11 +305,21 @@ static bool allocate(struct ferry_sim *b)
     b->cells = pages(c->flash_size);
     b->view = pages(c->flash_size);
     b->old = pages(c->flash_size);
-    b->ram = pages(c->ram_size);
+    b->ram = pages(sim_ram_total(b));
     b->rom = pages(SIM_ROM_SIZE);
     b->option = pages(SIM_OPTION_SIZE);
     b->exec_map = calloc(c->flash_size / SIM_CHUNK, 1);
     return b->cells && b->view && b->old && b->ram && b->rom && b->option && b->exec_map;
+}
+
+/* In place of ST's boot loader: it sleeps until the next reset. */
+static void fill_system_memory(struct ferry_sim *b)
+{
+    static const uint32_t vectors[] = {SYSTEM_SP, SIM_ROM_BASE + 8u + 1u};
+    static const uint16_t code[] = {OPCODE_WFI, 0xE7FDu /* b to it */};
+    memset(b->rom, 0xFF, SIM_ROM_SIZE);
+    memcpy(b->rom, vectors, sizeof vectors);
+    memcpy(b->rom + 8, code, sizeof code);
 }
 
 static void fill_memory(struct ferry_sim *b)
@@ -411,8 +333,8 @@ static void fill_memory(struct ferry_sim *b)
     memset(b->cells, 0xFF, c->flash_size);
     memset(b->view, 0xFF, c->flash_size);
     memset(b->old, 0xFF, c->flash_size);
-    memset(b->ram, 0, c->ram_size);
-    memset(b->rom, 0xFF, SIM_ROM_SIZE);
+    memset(b->ram, 0, sim_ram_total(b));
+    fill_system_memory(b);
     memcpy(b->rom + UID_OFFSET, b->uid, sizeof b->uid);
     b->rom[FLASH_SIZE_OFFSET] = (uint8_t)(c->flash_size / 1024u);
     b->rom[FLASH_SIZE_OFFSET + 1] = (uint8_t)(c->flash_size / 1024u >> 8);
@@ -446,7 +368,7 @@ int ferry_sim_create(struct ferry_sim **out, const char *board,
     b->board = description;
     b->chip = description->chip;
     b->no_hse = o->no_hse;
-    b->boot0 = o->boot0_high;
+    b->s.boot0_high = o->boot0_high;
     b->seed = o->seed;
     memcpy(b->uid, o->uid ? o->uid : default_uid, sizeof b->uid);
     if (!allocate(b))
@@ -477,20 +399,6 @@ void ferry_sim_destroy(struct ferry_sim *sim)
     free(sim->option);
     free(sim->exec_map);
     free(sim);
-}
-
-uint32_t ferry_sim_stack_used(const struct ferry_sim *sim, uint32_t low, uint32_t high)
-{
-    uint32_t base = sim->chip->ram_base, size = sim->chip->ram_size;
-    if (low < base || high < low || high - base > size)
-        return 0;
-    for (uint32_t at = low & ~3u; at < high; at += 4u) {
-        uint32_t word;
-        memcpy(&word, sim->ram + (at - base), 4);
-        if (word != ram_noise(sim->s.ram_seed, (at - base) / 4u))
-            return high - at;
-    }
-    return 0;
 }
 
 void ferry_sim_cpu(struct ferry_sim *sim, struct ferry_sim_cpu *out)

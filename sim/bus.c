@@ -29,6 +29,8 @@ static const struct periph_code code[SIM_PERIPH_KINDS] = {
     [SIM_PERIPH_USART] = {sim_usart_read, sim_usart_write},
     [SIM_PERIPH_DMA] = {sim_dma_read, sim_dma_write},
     [SIM_PERIPH_IWDG] = {sim_iwdg_read, sim_iwdg_write},
+    [SIM_PERIPH_SPI] = {sim_spi_read, sim_spi_write},
+    [SIM_PERIPH_I2C] = {sim_i2c_read, sim_i2c_write},
 };
 
 void sim_bus_init(struct ferry_sim *b)
@@ -53,6 +55,12 @@ static void reset_periph(struct ferry_sim *b, const struct sim_periph *p)
         break;
     case SIM_PERIPH_DMA:
         sim_dma_reset(b, p->index);
+        break;
+    case SIM_PERIPH_SPI:
+        sim_spi_reset(b);
+        break;
+    case SIM_PERIPH_I2C:
+        sim_i2c_reset(b);
         break;
     case SIM_PERIPH_PWR:
         b->s.rcc.pwr_cr = b->chip->vos_reset << 14;
@@ -83,12 +91,16 @@ bool sim_bus_clocked(const struct ferry_sim *b, const struct sim_periph *p)
     return p->bus == SIM_BUS_ALWAYS || ((b->s.rcc.enr[p->bus] >> p->bit) & 1u);
 }
 
-uint8_t *sim_bus_ram(struct ferry_sim *b, uint32_t address, size_t size)
+uint8_t *sim_bus_ram(const struct ferry_sim *b, uint32_t address, size_t size)
 {
-    uint32_t offset = address - b->chip->ram_base; /* wraps to a large number below RAM */
-    if (offset >= b->chip->ram_size || size > b->chip->ram_size - offset)
-        return NULL;
-    return b->ram + offset;
+    const struct sim_chip *c = b->chip;
+    uint32_t offset = address - c->ram_base; /* wraps to a large number below RAM */
+    if (offset < c->ram_size && size <= c->ram_size - offset)
+        return b->ram + offset;
+    offset = address - c->ccm_base;
+    if (offset < c->ccm_size && size <= c->ccm_size - offset)
+        return b->ram + c->ram_size + offset;
+    return NULL;
 }
 
 /* The peripheral at an address, if it exists and has its clock. */

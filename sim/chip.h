@@ -19,6 +19,8 @@ enum sim_periph_kind {
     SIM_PERIPH_USART,
     SIM_PERIPH_DMA,
     SIM_PERIPH_IWDG,
+    SIM_PERIPH_SPI,
+    SIM_PERIPH_I2C,
     SIM_PERIPH_KINDS
 };
 
@@ -32,18 +34,26 @@ struct sim_periph {
     uint8_t index; /**< which one of its kind */
     uint8_t bus;   /**< enum sim_bus */
     uint8_t bit;   /**< in the enable register; unused with SIM_BUS_ALWAYS */
-    uint8_t irq;   /**< first interrupt number, SIM_NO_IRQ for none */
+    uint8_t irq;   /**< first interrupt number, SIM_NO_IRQ for none; I2C: its errors are the next */
 };
 #define SIM_NO_IRQ 0xFFu
 
 /** Peripherals that can ask DMA for a transfer. */
-enum sim_dma_source { SIM_DMA_USART_RX, SIM_DMA_USART_TX };
+enum sim_dma_source {
+    SIM_DMA_USART_RX,
+    SIM_DMA_USART_TX,
+    SIM_DMA_SPI_RX,
+    SIM_DMA_SPI_TX,
+    SIM_DMA_I2C_RX,
+    SIM_DMA_I2C_TX,
+    SIM_DMA_SOURCES
+};
 
-/** One row of the DMA request mapping (RM0383 tables 27 and 28). */
+/** One row of the DMA request mapping (RM0383 tables 27 and 28, RM0090 tables 42 and 43). */
 struct sim_dma_request {
     uint8_t dma, stream, channel;
     uint8_t source; /**< enum sim_dma_source */
-    uint8_t index;  /**< USART index */
+    uint8_t index;  /**< which one of its kind */
 };
 
 /** Times of one flash operation by PSIZE (x8, x16, x32, x64). */
@@ -56,7 +66,8 @@ struct sim_chip {
     const char *name;
     uint32_t flash_base, flash_size;
     uint32_t ram_base, ram_size;
-    uint32_t idcode; /**< DBGMCU_IDCODE */
+    uint32_t ccm_base, ccm_size; /**< RAM that only the core reaches; size 0: none */
+    uint32_t idcode;             /**< DBGMCU_IDCODE */
     const uint32_t *sector_sizes;
     size_t sector_count;
     const struct sim_erase_time *erase_times;
@@ -81,6 +92,12 @@ struct sim_chip {
     uint32_t gpio_pupdr_reset[8];
 };
 
+extern const struct sim_chip sim_stm32f407, sim_stm32f411;
+
+#define SIM_STM32F4_ERASE_TIMES 3
+extern const struct sim_erase_time sim_stm32f4_erase_times[SIM_STM32F4_ERASE_TIMES];
+
+#define SIM_NO_PIN            0xFFu
 #define SIM_PIN(port, number) ((uint8_t)(((port) - 'A') * 16 + (number)))
 
 struct sim_led {
@@ -94,6 +111,14 @@ struct sim_uart_wiring {
     uint8_t tx_pin, rx_pin, alternate;
 };
 
+struct sim_spi_wiring { /**< the node is the slave */
+    uint8_t nss_pin, sck_pin, miso_pin, mosi_pin, alternate;
+};
+
+struct sim_i2c_wiring { /**< the node is the slave */
+    uint8_t scl_pin, sda_pin, alternate;
+};
+
 struct sim_board {
     const char *name;
     const struct sim_chip *chip;
@@ -102,6 +127,9 @@ struct sim_board {
     size_t led_count;
     const struct sim_uart_wiring *uarts; /**< port 0 is the console */
     size_t uart_count;
+    const struct sim_spi_wiring *spi; /**< of SPI1; NULL: none */
+    const struct sim_i2c_wiring *i2c; /**< of I2C1; NULL: none */
+    uint8_t spi_neighbour; /**< chip select of another slave on these wires; SIM_NO_PIN: none */
 };
 
 /** Board number i, NULL past the end. */

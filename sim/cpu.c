@@ -213,15 +213,25 @@ static bool map_peripherals(struct ferry_sim *b)
            map_band(b, BITBAND_RAM, b->chip->ram_size * 32u, b->chip->ram_base);
 }
 
+/* On the data bus only: code cannot run from there (RM0090 2.3.1). */
+static bool map_ccm(struct ferry_sim *b)
+{
+    const struct sim_chip *c = b->chip;
+    return c->ccm_size == 0 ||
+           uc_mem_map_ptr(b->uc, c->ccm_base, c->ccm_size, UC_PROT_READ | UC_PROT_WRITE,
+                          b->ram + c->ram_size) == UC_ERR_OK;
+}
+
 static bool map_memory(struct ferry_sim *b)
 {
     const struct sim_chip *c = b->chip;
     return map_read_only(b, c->flash_base, c->flash_size, b->view) &&
-           (b->boot0 ? map_read_only(b, 0, SIM_ROM_SIZE, b->rom)
-                     : map_read_only(b, 0, c->flash_size, b->view)) &&
+           (b->s.system_memory ? map_read_only(b, 0, SIM_ROM_SIZE, b->rom)
+                               : map_read_only(b, 0, c->flash_size, b->view)) &&
            map_read_only(b, SIM_ROM_BASE, SIM_ROM_SIZE, b->rom) &&
            map_read_only(b, SIM_OPTION_BASE, SIM_OPTION_SIZE, b->option) &&
-           uc_mem_map_ptr(b->uc, c->ram_base, c->ram_size, UC_PROT_ALL, b->ram) == UC_ERR_OK;
+           uc_mem_map_ptr(b->uc, c->ram_base, c->ram_size, UC_PROT_ALL, b->ram) == UC_ERR_OK &&
+           map_ccm(b);
 }
 
 /* The engine takes hook functions as void *; ISO C has no such conversion, POSIX systems do. */
@@ -342,7 +352,7 @@ void sim_cpu_flush(struct ferry_sim *b, uint32_t offset, uint32_t size)
             continue;
         uint64_t at = (uint64_t)c * SIM_CHUNK;
         uc_ctl_remove_cache(b->uc, b->chip->flash_base + at, b->chip->flash_base + at + SIM_CHUNK);
-        if (!b->boot0)
+        if (!b->s.system_memory)
             uc_ctl_remove_cache(b->uc, at, at + SIM_CHUNK);
         b->exec_map[c] = 0;
     }

@@ -72,10 +72,11 @@ static uint32_t memory_address(const struct sim_dma_stream *s)
     return base + ((s->cr & CR_MINC) ? s->offset : 0);
 }
 
-/* Memory that DMA reaches: RAM, and flash for reading. */
+/* Memory that DMA reaches: RAM but not CCM (RM0090 2.1), and flash for reading. */
 static uint8_t *memory_at(struct ferry_sim *b, uint32_t address, unsigned size, bool to_memory)
 {
-    uint8_t *ram = sim_bus_ram(b, address, size);
+    bool ccm = address - b->chip->ccm_base < b->chip->ccm_size;
+    uint8_t *ram = ccm ? NULL : sim_bus_ram(b, address, size);
     uint32_t offset = address - b->chip->flash_base;
     if (ram || to_memory)
         return ram;
@@ -112,10 +113,27 @@ static void fail(struct ferry_sim *b, unsigned index, unsigned stream)
     set_flag(b, index, stream, FLAG_TE);
 }
 
+/* How a source gives its item, takes one, and hears that a stream is there for it. */
+struct port_code {
+    uint8_t (*take)(struct ferry_sim *b, unsigned index); /* to memory */
+    void (*give)(struct ferry_sim *b, unsigned index, uint8_t byte);
+    void (*ready)(struct ferry_sim *b, enum sim_dma_source source, unsigned index);
+};
+
+static const struct port_code ports[SIM_DMA_SOURCES] = {
+    [SIM_DMA_USART_RX] = {sim_usart_dma_take, NULL, sim_usart_dma_ready},
+    [SIM_DMA_USART_TX] = {NULL, sim_usart_dma_give, sim_usart_dma_ready},
+    [SIM_DMA_SPI_RX] = {sim_spi_dma_take, NULL, sim_spi_dma_ready},
+    [SIM_DMA_SPI_TX] = {NULL, sim_spi_dma_give, sim_spi_dma_ready},
+    [SIM_DMA_I2C_RX] = {sim_i2c_dma_take, NULL, sim_i2c_dma_ready},
+    [SIM_DMA_I2C_TX] = {NULL, sim_i2c_dma_give, sim_i2c_dma_ready},
+};
+
 static void serve(struct ferry_sim *b, const struct sim_dma_request *r)
 {
     struct sim_dma_stream *s = &b->s.dma[r->dma].stream[r->stream];
-    bool to_memory = r->source == SIM_DMA_USART_RX;
+    const struct port_code *port = &ports[r->source];
+    bool to_memory = port->take != NULL;
     unsigned size = width(s);
     uint8_t *memory = memory_at(b, memory_address(s), size, to_memory);
     if (!memory || direction(s) != (to_memory ? DIR_TO_MEMORY : DIR_TO_PERIPHERAL)) {
@@ -123,10 +141,10 @@ static void serve(struct ferry_sim *b, const struct sim_dma_request *r)
         return;
     }
     if (to_memory) {
-        uint32_t item = sim_usart_dma_take(b, r->index);
+        uint32_t item = port->take(b, r->index);
         memcpy(memory, &item, size);
     } else {
-        sim_usart_dma_give(b, r->index, memory[0]);
+        port->give(b, r->index, memory[0]);
     }
     advance(b, r->dma, r->stream);
 }
@@ -184,7 +202,7 @@ static void enable(struct ferry_sim *b, unsigned index, unsigned stream)
     for (size_t i = 0; i < b->chip->dma_request_count; i++) {
         const struct sim_dma_request *r = &b->chip->dma_requests[i];
         if (r->dma == index && r->stream == stream && r->channel == ((s->cr >> 25) & 7u))
-            sim_usart_dma_ready(b, (enum sim_dma_source)r->source, r->index);
+            ports[r->source].ready(b, (enum sim_dma_source)r->source, r->index);
     }
 }
 

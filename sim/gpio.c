@@ -55,6 +55,11 @@ bool sim_gpio_is_alternate(const struct ferry_sim *b, unsigned pin, unsigned fun
            ((g->afr[n / 8u] >> (4u * (n % 8u))) & 0xFu) == function;
 }
 
+bool sim_gpio_is_open_drain(const struct ferry_sim *b, unsigned pin)
+{
+    return (b->s.gpio[pin / 16u].otyper >> (pin % 16u)) & 1u;
+}
+
 static bool is_output(const struct ferry_sim *b, unsigned pin)
 {
     return b->s.powered && mode_of(&b->s.gpio[pin / 16u], pin % 16u) == MODE_OUTPUT;
@@ -169,16 +174,21 @@ void sim_gpio_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32
         sim_gpio_show(b);
 }
 
+bool sim_gpio_exists(unsigned pin)
+{
+    return pin < SIM_GPIOS * 16u;
+}
+
 /* ---- public ---- */
 
 int ferry_sim_pin_get(const struct ferry_sim *sim, unsigned pin)
 {
-    return pin < SIM_GPIOS * 16u && level_of(sim, &sim->s.gpio[pin / 16u], pin % 16u) ? 1 : 0;
+    return sim_gpio_exists(pin) && level_of(sim, &sim->s.gpio[pin / 16u], pin % 16u) ? 1 : 0;
 }
 
 void ferry_sim_pin_set(struct ferry_sim *sim, unsigned pin, int level)
 {
-    if (pin >= SIM_GPIOS * 16u)
+    if (!sim_gpio_exists(pin))
         return;
     struct sim_gpio *g = &sim->s.gpio[pin / 16u];
     uint16_t mask = (uint16_t)(1u << (pin % 16u));

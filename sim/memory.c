@@ -166,12 +166,12 @@ void ferry_sim_set_option_bytes(struct ferry_sim *sim, uint32_t optcr)
 struct ferry_sim_snapshot {
     struct sim_state s;
     struct sim_cpu_regs regs;
-    uint8_t *memory; /* RAM, cells, view, old, option bytes */
+    uint8_t *memory; /* RAM, CCM, cells, view, old, option bytes */
 };
 
 static size_t memory_size(const struct ferry_sim *b)
 {
-    return b->chip->ram_size + 3u * (size_t)b->chip->flash_size + SIM_OPTION_SIZE;
+    return sim_ram_total(b) + 3u * (size_t)b->chip->flash_size + SIM_OPTION_SIZE;
 }
 
 struct ferry_sim_snapshot *ferry_sim_snapshot(struct ferry_sim *sim)
@@ -183,7 +183,7 @@ struct ferry_sim_snapshot *ferry_sim_snapshot(struct ferry_sim *sim)
         free(memory);
         return NULL;
     }
-    size_t flash = sim->chip->flash_size, ram = sim->chip->ram_size;
+    size_t flash = sim->chip->flash_size, ram = sim_ram_total(sim);
     shot->s = sim->s;
     shot->memory = memory;
     sim_cpu_save(sim, &shot->regs);
@@ -198,7 +198,7 @@ struct ferry_sim_snapshot *ferry_sim_snapshot(struct ferry_sim *sim)
 static void restore_flash(struct ferry_sim *b, const struct ferry_sim_snapshot *shot)
 {
     size_t flash = b->chip->flash_size;
-    const uint8_t *cells = shot->memory + b->chip->ram_size;
+    const uint8_t *cells = shot->memory + sim_ram_total(b);
     for (uint32_t c = 0; c < flash / SIM_CHUNK; c++) {
         if (shot->s.flash.chunk_gen[c] == b->s.flash.chunk_gen[c])
             continue;
@@ -213,8 +213,12 @@ static void restore_flash(struct ferry_sim *b, const struct ferry_sim_snapshot *
 
 int ferry_sim_restore(struct ferry_sim *sim, const struct ferry_sim_snapshot *snapshot)
 {
+    sim_spi_abort(sim);
+    sim_i2c_abort(sim);
     uint32_t generation = sim->s.next_gen; /* never goes back: it names contents */
-    if (++sim->restores > ENGINE_LIFE) {
+    bool remapped = sim->s.system_memory != snapshot->s.system_memory;
+    sim->s.system_memory = snapshot->s.system_memory;
+    if (++sim->restores > ENGINE_LIFE || remapped) {
         int rc = sim_cpu_reopen(sim);
         if (rc != FERRY_SIM_OK)
             return rc;
@@ -222,7 +226,8 @@ int ferry_sim_restore(struct ferry_sim *sim, const struct ferry_sim_snapshot *sn
     restore_flash(sim, snapshot);
     sim->s = snapshot->s;
     sim->s.next_gen = generation;
-    memcpy(sim->ram, snapshot->memory, sim->chip->ram_size);
+    sim->s.timer[SIM_T_SPI] = sim->s.timer[SIM_T_I2C] = SIM_NEVER; /* their master is gone */
+    memcpy(sim->ram, snapshot->memory, sim_ram_total(sim));
     sim_cpu_flush_ram(sim);
     sim_cpu_load(sim, &snapshot->regs);
     sim->dead = sim->bus_fault = sim->watch_masks = sim->flush_pending = false;

@@ -17,9 +17,9 @@
 #define SIM_PS_PER_MS      1000000000ull
 #define SIM_PS_PER_S       1000000000000ull
 #define SIM_NEVER          UINT64_MAX
-#define SIM_USARTS         3u
+#define SIM_USARTS         4u
 #define SIM_GPIOS          8u
-#define SIM_STORES         24u
+#define SIM_STORES         32u
 #define SIM_UART_PORTS     4u
 #define SIM_UART_QUEUE     16384u
 #define SIM_WEAK_WORDS     64u
@@ -79,6 +79,8 @@ enum sim_timer {
     SIM_T_RCC,
     SIM_T_WEAK,
     SIM_T_TICK,
+    SIM_T_SPI,     /* the byte on the wires ends */
+    SIM_T_I2C,     /* the same; or the master gives up waiting */
     SIM_T_UART_IN, /* next byte from the host is at the pin, per port */
     SIM_T_USART_TX = SIM_T_UART_IN + SIM_UART_PORTS, /* shift register empty, per USART */
     SIM_T_USART_IDLE = SIM_T_USART_TX + SIM_USARTS,  /* line idle for a frame, per USART */
@@ -170,6 +172,47 @@ struct sim_iwdg {
     uint64_t update_until_ps;
 };
 
+struct sim_spi {
+    uint32_t cr1, cr2, sr, crcpr, i2scfgr, i2spr;
+    uint8_t dr_rx, dr_tx, shift;
+    bool dr_read;  /* first half of clearing OVR */
+    uint32_t told; /* misuse is said once a reset */
+};
+
+struct sim_i2c {
+    uint32_t cr1, cr2, oar1, oar2, sr1, sr2, ccr, trise, fltr;
+    uint8_t dr_rx, dr_tx, shift;
+    bool addressed; /* acknowledged its address, and takes part until NACK, start or stop */
+    bool tx_full;   /* dr_tx waits for the shift register */
+    bool shift_full;
+    bool addr_seen, stop_seen; /* SR1 was read: first half of clearing ADDR, STOPF */
+    uint32_t told;
+};
+
+/* The master's side is the host's: a snapshot does not hold it. */
+struct sim_spi_master {
+    const uint8_t *tx;
+    uint8_t *rx;
+    size_t size, at;
+    uint32_t hz;
+    unsigned mode;
+    uint64_t bit_ps;
+    bool active, in_byte;
+    bool listening; /* the slave took part from this byte's first bit */
+    ferry_sim_bus_fn done;
+    void *ctx;
+};
+
+struct sim_i2c_master {
+    const struct ferry_sim_i2c_message *messages;
+    size_t count, message, at, acknowledged;
+    uint64_t bit_ps, timeout_ps, waiting_since_ps;
+    uint8_t address;
+    int phase, status;
+    ferry_sim_bus_fn done;
+    void *ctx;
+};
+
 /** CPU registers as the snapshot keeps them. */
 struct sim_cpu_regs {
     uint32_t r[13], lr, pc, xpsr, msp, psp, control, primask, basepri, faultmask, fpscr;
@@ -185,7 +228,11 @@ struct sim_state {
     uint64_t random;
     uint32_t ram_seed;
     bool powered, sleeping, sleep_event, lockup;
-    uint32_t reset_pending; /* SIM_RESET_* asked for by the chip itself */
+    bool nrst_low, boot0_high; /* what drives the lines */
+    bool held;                 /* in reset until NRST is let go */
+    bool system_memory;        /* BOOT0 as the last reset latched it: what address 0 shows */
+    uint32_t held_cause;       /* SIM_RESET_*: for when it is let go */
+    uint32_t reset_pending;    /* SIM_RESET_* asked for by the chip itself */
     bool cut_pending;
     uint32_t led_shown;
     uint32_t next_gen;
@@ -198,6 +245,8 @@ struct sim_state {
     struct sim_uart_line line[SIM_UART_PORTS];
     struct sim_dma dma[2];
     struct sim_iwdg iwdg;
+    struct sim_spi spi;
+    struct sim_i2c i2c;
     uint32_t store[SIM_STORES][SIM_PERIPH_GRANULE / 4];
     struct ferry_sim_counters counters;
 };
@@ -235,7 +284,7 @@ struct ferry_sim {
 
     const struct sim_board *board;
     const struct sim_chip *chip;
-    bool no_hse, boot0;
+    bool no_hse;
     uint32_t seed;
     uint8_t uid[FERRY_SIM_UID_BYTES];
 
@@ -248,10 +297,10 @@ struct ferry_sim {
     uint8_t *exec_map; /* per SIM_CHUNK of flash: code was run from there */
     bool ram_executed;
 
-    uint8_t *cells; /* what the flash holds */
-    uint8_t *view;  /* what the core sees: cells, but for stale cache lines and weak bits */
-    uint8_t *old;   /* contents before the last erase of each sector */
-    uint8_t *ram;
+    uint8_t *cells;  /* what the flash holds */
+    uint8_t *view;   /* what the core sees: cells, but for stale cache lines and weak bits */
+    uint8_t *old;    /* contents before the last erase of each sector */
+    uint8_t *ram;    /* RAM, then CCM */
     uint8_t *rom;    /* system memory, OTP, unique id: 32 KB at 0x1FFF0000 */
     uint8_t *option; /* 4 KB at 0x1FFFC000 */
     uint32_t sector_offset[FERRY_SIM_MAX_SECTORS];
@@ -259,6 +308,8 @@ struct ferry_sim {
     bool flush_pending;
     uint32_t flush_low, flush_high; /* flash offsets whose translated code is stale */
 
+    struct sim_spi_master spi;
+    struct sim_i2c_master i2c;
     bool stop_requested, power_cut_done;
     ferry_sim_event_fn event_fn;
     void *event_ctx;
@@ -278,6 +329,10 @@ void sim_timer_set(struct ferry_sim *b, unsigned timer, uint64_t at_ps);
 uint32_t sim_random(struct ferry_sim *b);
 /** Ask for a reset of the chip, from inside: takes effect before the next block. */
 void sim_request_reset(struct ferry_sim *b, uint32_t flags);
+
+/* ---- power.c ---- */
+/** A reset with this cause (SIM_RESET_*): the chip starts, or waits until NRST is let go. */
+void sim_reset_chip(struct ferry_sim *b, uint32_t cause);
 
 /* ---- events.c ---- */
 void sim_event(struct ferry_sim *b, enum ferry_sim_event_kind kind, uint32_t a, uint32_t x,
@@ -335,8 +390,8 @@ void sim_bus_init(struct ferry_sim *b);
 void sim_bus_reset(struct ferry_sim *b);
 uint32_t sim_bus_read(struct ferry_sim *b, uint32_t address, unsigned size);
 void sim_bus_write(struct ferry_sim *b, uint32_t address, unsigned size, uint32_t value);
-/** Host pointer into RAM, NULL when any byte is outside. */
-uint8_t *sim_bus_ram(struct ferry_sim *b, uint32_t address, size_t size);
+/** Host pointer into RAM or CCM, NULL when any byte is outside. */
+uint8_t *sim_bus_ram(const struct ferry_sim *b, uint32_t address, size_t size);
 /** Reset the peripherals that an RCC reset register names. */
 void sim_bus_reset_by(struct ferry_sim *b, unsigned bus, uint32_t bits);
 bool sim_bus_clocked(const struct ferry_sim *b, const struct sim_periph *p);
@@ -382,6 +437,8 @@ uint32_t sim_gpio_read(struct ferry_sim *b, unsigned index, uint32_t offset);
 void sim_gpio_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
                     uint32_t mask);
 void sim_gpio_reset(struct ferry_sim *b, unsigned index);
+bool sim_gpio_exists(unsigned pin);
+bool sim_gpio_is_open_drain(const struct ferry_sim *b, unsigned pin);
 bool sim_gpio_is_alternate(const struct ferry_sim *b, unsigned pin, unsigned function);
 /** Report output and LED changes, also those by loss of power. */
 void sim_gpio_show(struct ferry_sim *b);
@@ -400,6 +457,40 @@ void sim_usart_dma_ready(struct ferry_sim *b, enum sim_dma_source source, unsign
 void sim_line_arrived(struct ferry_sim *b, unsigned port);
 void sim_line_schedule(struct ferry_sim *b, unsigned port);
 
+uint32_t sim_spi_read(struct ferry_sim *b, unsigned index, uint32_t offset);
+void sim_spi_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
+                   uint32_t mask);
+void sim_spi_reset(struct ferry_sim *b);
+uint8_t sim_spi_dma_take(struct ferry_sim *b, unsigned index);
+void sim_spi_dma_give(struct ferry_sim *b, unsigned index, uint8_t byte);
+void sim_spi_dma_ready(struct ferry_sim *b, enum sim_dma_source source, unsigned index);
+/** The master's clock: a byte ends, the next begins. */
+void sim_spi_clock(struct ferry_sim *b);
+/** Power or time is gone: the transfer under way ends with E_STATE. */
+void sim_spi_abort(struct ferry_sim *b);
+
+uint32_t sim_i2c_read(struct ferry_sim *b, unsigned index, uint32_t offset);
+void sim_i2c_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
+                   uint32_t mask);
+void sim_i2c_reset(struct ferry_sim *b);
+uint8_t sim_i2c_dma_take(struct ferry_sim *b, unsigned index);
+void sim_i2c_dma_give(struct ferry_sim *b, unsigned index, uint8_t byte);
+void sim_i2c_dma_ready(struct ferry_sim *b, enum sim_dma_source source, unsigned index);
+/* The slave as the wire meets it, in the order of a transfer. Bools are acknowledges. */
+void sim_i2c_start(struct ferry_sim *b);
+bool sim_i2c_address(struct ferry_sim *b, uint8_t address, bool read);
+/** It holds SCL low. wants_byte: the master is about to clock a byte out of it. */
+bool sim_i2c_stretches(const struct ferry_sim *b, bool wants_byte);
+bool sim_i2c_receive(struct ferry_sim *b, uint8_t byte);
+uint8_t sim_i2c_send(struct ferry_sim *b);
+void sim_i2c_sent(struct ferry_sim *b, bool ack);
+void sim_i2c_stop(struct ferry_sim *b);
+/* i2c_wire.c */
+void sim_i2c_clock(struct ferry_sim *b);
+void sim_i2c_abort(struct ferry_sim *b);
+/** The slave changed: a master that waits for SCL looks again. */
+void sim_i2c_wire_look(struct ferry_sim *b);
+
 uint32_t sim_dma_read(struct ferry_sim *b, unsigned index, uint32_t offset);
 void sim_dma_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
                    uint32_t mask);
@@ -412,6 +503,12 @@ void sim_iwdg_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32
                     uint32_t mask);
 void sim_iwdg_reset(struct ferry_sim *b);
 void sim_iwdg_expired(struct ferry_sim *b);
+
+/** Bytes of RAM and CCM together. */
+static inline size_t sim_ram_total(const struct ferry_sim *b)
+{
+    return (size_t)b->chip->ram_size + b->chip->ccm_size;
+}
 
 /** register = (register & ~mask) | (value & mask) */
 static inline uint32_t sim_merge(uint32_t reg, uint32_t value, uint32_t mask)

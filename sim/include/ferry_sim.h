@@ -33,7 +33,11 @@ extern "C" {
     X(FERRY_SIM_E_ENGINE, -4, "the CPU engine refused: is libunicorn 2.0 installed?")              \
     X(FERRY_SIM_E_RANGE, -5, "address outside this chip's flash and option bytes")                 \
     X(FERRY_SIM_E_STATE, -6, "not possible in this state (power, running)")                        \
-    X(FERRY_SIM_E_FORMAT, -7, "malformed file")
+    X(FERRY_SIM_E_FORMAT, -7, "malformed file")                                                    \
+    X(FERRY_SIM_E_NACK_ADDRESS, -8, "I2C address not acknowledged")                                \
+    X(FERRY_SIM_E_NACK_DATA, -9, "I2C data not acknowledged")                                      \
+    X(FERRY_SIM_E_TIMEOUT, -10, "I2C clock held low for too long")                                 \
+    X(FERRY_SIM_E_BUSY, -11, "a transfer is under way on this bus")
 
 enum ferry_sim_status {
 #define FERRY_SIM_X(name, value, text) name = (value),
@@ -55,7 +59,7 @@ struct ferry_sim_snapshot;
 struct ferry_sim_options {
     const uint8_t *uid; /**< FERRY_SIM_UID_BYTES bytes, copied; NULL: a fixed default */
     bool no_hse;        /**< the crystal never starts */
-    bool boot0_high;    /**< BOOT0 strapped high: the core starts in the (empty) system memory */
+    bool boot0_high;    /**< BOOT0 is high to begin with: see FERRY_SIM_LINE_BOOT0 */
     uint32_t seed;      /**< noise source: RAM at power-on, unstable bits, UART noise */
 };
 
@@ -139,7 +143,7 @@ void ferry_sim_power_on(struct ferry_sim *sim);
 /** Pull the plug now: a flash operation under way is torn (seed: the board's). No-op when off. */
 void ferry_sim_power_off(struct ferry_sim *sim);
 bool ferry_sim_powered(const struct ferry_sim *sim);
-/** A pulse on NRST. @return E_STATE when off */
+/** A pulse on NRST. @return E_STATE when off, or held in reset by FERRY_SIM_LINE_NRST */
 int ferry_sim_reset(struct ferry_sim *sim);
 
 /* ---- time ------------------------------------------------------------------------------------ */
@@ -196,11 +200,86 @@ void ferry_sim_uart_noise(struct ferry_sim *sim, unsigned port, uint32_t one_in_
 int ferry_sim_pin_get(const struct ferry_sim *sim, unsigned pin);
 /** Drive an input from outside. level: 0, 1, or -1 to let go (the pull decides). */
 void ferry_sim_pin_set(struct ferry_sim *sim, unsigned pin, int level);
+/**
+ * Lines of a gateway: NRST, BOOT0, and the pins (FERRY_SIM_LINE_PIN + port * 16 + number).
+ * NRST low holds the chip in reset: an erase under way is torn, the pins float, nothing runs; let
+ * go, it starts. BOOT0 is looked at when a reset ends: high starts the system memory, where the
+ * core sleeps (ST's boot loader is not there), until a reset with BOOT0 low.
+ */
+#define FERRY_SIM_LINE_NRST  0u
+#define FERRY_SIM_LINE_BOOT0 1u
+#define FERRY_SIM_LINE_PIN   16u
+
+/**
+ * Drive a line; not from a callback. level: 0, 1, or -1 to let go (NRST is pulled up, BOOT0 down).
+ * @return E_ARGUMENT: no such line
+ */
+int ferry_sim_line_set(struct ferry_sim *sim, unsigned line, int level);
+/** Level of a line, 0 or 1. @return E_ARGUMENT: no such line */
+int ferry_sim_line_get(const struct ferry_sim *sim, unsigned line);
+
 /** "PC13" -> number, -1 when it is no pin name. */
 int ferry_sim_pin_number(const char *name);
 size_t ferry_sim_led_count(const struct ferry_sim *sim);
 const char *ferry_sim_led_name(const struct ferry_sim *sim, size_t led);
 bool ferry_sim_led_lit(const struct ferry_sim *sim, size_t led);
+
+/* ---- SPI and I2C, the master's side ---------------------------------------------------------- */
+
+/*
+ * The node is the slave: SPI1 on PA4-PA7, I2C1 on PB6/PB7. A transfer takes the time of its bits.
+ * _begin() starts one and returns; done comes from a run function when it is over. _transfer() runs
+ * the board until then (not from a callback; ferry_sim_stop() waits for the end of it).
+ * One transfer at a time on each bus. Power-off and restore end it with E_STATE.
+ */
+#define FERRY_SIM_SPI_MAX_HZ 100000000u
+#define FERRY_SIM_I2C_MAX_HZ 1000000u
+
+/** count: bytes clocked (SPI), bytes that the node acknowledged (I2C). */
+typedef void (*ferry_sim_bus_fn)(void *ctx, struct ferry_sim *sim, int status, size_t count);
+
+/** NSS is low for the whole transfer. The buffers are borrowed until done. */
+struct ferry_sim_spi {
+    const uint8_t *tx; /**< NULL: zeros */
+    uint8_t *rx;       /**< NULL: not kept. What nobody drives reads as the pull of MISO */
+    size_t size;       /**< bytes; 0: only a pulse on NSS */
+    uint32_t hz;       /**< 1 to FERRY_SIM_SPI_MAX_HZ; above half of the node's PCLK2 it misreads */
+    unsigned mode;     /**< SPI mode, 0 to 3 */
+};
+
+/** @return E_ARGUMENT, E_STATE (power is off), E_BUSY */
+int ferry_sim_spi_begin(struct ferry_sim *sim, const struct ferry_sim_spi *transfer,
+                        ferry_sim_bus_fn done, void *ctx);
+/** In mode 0, waited for. @return as begin; E_STATE also when the power went meanwhile */
+int ferry_sim_spi_transfer(struct ferry_sim *sim, const uint8_t *tx, uint8_t *rx, size_t size,
+                           uint32_t hz);
+
+struct ferry_sim_i2c_message {
+    bool read;
+    uint16_t size; /**< bytes; 0: the address only */
+    uint8_t *data; /**< read: filled; write: not changed */
+};
+
+/** One combined transfer: start, messages with a repeated start between them, stop. */
+struct ferry_sim_i2c {
+    struct ferry_sim_i2c_message *messages; /**< borrowed until done */
+    size_t count;                           /**< 1 or more */
+    uint32_t hz;                            /**< 1 to FERRY_SIM_I2C_MAX_HZ */
+    uint32_t timeout_ms; /**< 1 or more: how long the node may hold SCL low at a time */
+    uint8_t address;     /**< 7 bits */
+};
+
+/** @return E_ARGUMENT, E_STATE (power is off), E_BUSY */
+int ferry_sim_i2c_begin(struct ferry_sim *sim, const struct ferry_sim_i2c *transfer,
+                        ferry_sim_bus_fn done, void *ctx);
+/**
+ * Waited for.
+ * @param acknowledged bytes that the node acknowledged, over all writes; may be NULL
+ * @return as begin, and E_NACK_ADDRESS, E_NACK_DATA (both followed by a stop), E_TIMEOUT (no stop:
+ *         the node still holds SCL), E_STATE also when the power went meanwhile
+ */
+int ferry_sim_i2c_transfer(struct ferry_sim *sim, const struct ferry_sim_i2c *transfer,
+                           size_t *acknowledged);
 
 /* ---- what the board counted ------------------------------------------------------------------ */
 
@@ -209,6 +288,15 @@ struct ferry_sim_counters {
     uint64_t uart_from_node[4]; /**< bytes on the wire, per port */
     uint64_t uart_overrun[4];   /**< bytes the node lost because it did not read in time */
     uint64_t uart_framing[4];   /**< bytes that arrived corrupted (baud mismatch) */
+    uint64_t spi_bytes;         /**< exchanged while the node listened */
+    uint64_t spi_unheard;       /**< clocked by the master while it did not */
+    uint64_t spi_overrun;       /**< lost because the node did not read in time */
+    uint64_t spi_underrun;      /**< bytes the node sent without having given one */
+    uint64_t i2c_to_node;       /**< data bytes */
+    uint64_t i2c_from_node;     /**< data bytes */
+    uint64_t i2c_overrun;       /**< lost or repeated, only without clock stretching */
+    uint64_t i2c_nack;          /**< addresses and bytes not acknowledged */
+    uint64_t i2c_stretched_ns;  /**< SCL held low by the node */
     uint32_t erases[FERRY_SIM_MAX_SECTORS];
     uint64_t words_programmed[FERRY_SIM_MAX_SECTORS]; /**< program operations, per sector */
     uint64_t bytes_programmed;

@@ -1,0 +1,107 @@
+/* STM32F407. RM0090 is its reference manual, DS8626 its data sheet. */
+#include "chip.h"
+
+/* RM0090 2.3 memory map, 7.3.10-7.3.14 clock enable bits, table 62 interrupt positions. */
+static const struct sim_periph f407_periphs[] = {
+    {"TIM2", 0x40000000, SIM_PERIPH_STORE, 0, SIM_BUS_APB1, 0, SIM_NO_IRQ},
+    {"TIM3", 0x40000400, SIM_PERIPH_STORE, 1, SIM_BUS_APB1, 1, SIM_NO_IRQ},
+    {"TIM4", 0x40000800, SIM_PERIPH_STORE, 2, SIM_BUS_APB1, 2, SIM_NO_IRQ},
+    {"TIM5", 0x40000C00, SIM_PERIPH_STORE, 3, SIM_BUS_APB1, 3, SIM_NO_IRQ},
+    {"TIM6", 0x40001000, SIM_PERIPH_STORE, 4, SIM_BUS_APB1, 4, SIM_NO_IRQ},
+    {"TIM7", 0x40001400, SIM_PERIPH_STORE, 5, SIM_BUS_APB1, 5, SIM_NO_IRQ},
+    {"TIM12", 0x40001800, SIM_PERIPH_STORE, 6, SIM_BUS_APB1, 6, SIM_NO_IRQ},
+    {"TIM13", 0x40001C00, SIM_PERIPH_STORE, 7, SIM_BUS_APB1, 7, SIM_NO_IRQ},
+    {"TIM14", 0x40002000, SIM_PERIPH_STORE, 8, SIM_BUS_APB1, 8, SIM_NO_IRQ},
+    {"RTC", 0x40002800, SIM_PERIPH_STORE, 9, SIM_BUS_ALWAYS, 0, SIM_NO_IRQ},
+    {"WWDG", 0x40002C00, SIM_PERIPH_STORE, 10, SIM_BUS_APB1, 11, SIM_NO_IRQ},
+    {"IWDG", 0x40003000, SIM_PERIPH_IWDG, 0, SIM_BUS_ALWAYS, 0, SIM_NO_IRQ},
+    {"SPI2", 0x40003800, SIM_PERIPH_STORE, 11, SIM_BUS_APB1, 14, SIM_NO_IRQ},
+    {"SPI3", 0x40003C00, SIM_PERIPH_STORE, 12, SIM_BUS_APB1, 15, SIM_NO_IRQ},
+    {"USART2", 0x40004400, SIM_PERIPH_USART, 1, SIM_BUS_APB1, 17, 38},
+    {"USART3", 0x40004800, SIM_PERIPH_USART, 3, SIM_BUS_APB1, 18, 39},
+    {"UART4", 0x40004C00, SIM_PERIPH_STORE, 13, SIM_BUS_APB1, 19, SIM_NO_IRQ},
+    {"UART5", 0x40005000, SIM_PERIPH_STORE, 14, SIM_BUS_APB1, 20, SIM_NO_IRQ},
+    {"I2C1", 0x40005400, SIM_PERIPH_I2C, 0, SIM_BUS_APB1, 21, 31},
+    {"I2C2", 0x40005800, SIM_PERIPH_STORE, 15, SIM_BUS_APB1, 22, SIM_NO_IRQ},
+    {"I2C3", 0x40005C00, SIM_PERIPH_STORE, 16, SIM_BUS_APB1, 23, SIM_NO_IRQ},
+    {"CAN1", 0x40006400, SIM_PERIPH_STORE, 17, SIM_BUS_APB1, 25, SIM_NO_IRQ},
+    {"CAN2", 0x40006800, SIM_PERIPH_STORE, 18, SIM_BUS_APB1, 26, SIM_NO_IRQ},
+    {"PWR", 0x40007000, SIM_PERIPH_PWR, 0, SIM_BUS_APB1, 28, SIM_NO_IRQ},
+    {"DAC", 0x40007400, SIM_PERIPH_STORE, 19, SIM_BUS_APB1, 29, SIM_NO_IRQ},
+    {"TIM1", 0x40010000, SIM_PERIPH_STORE, 20, SIM_BUS_APB2, 0, SIM_NO_IRQ},
+    {"TIM8", 0x40010400, SIM_PERIPH_STORE, 21, SIM_BUS_APB2, 1, SIM_NO_IRQ},
+    {"USART1", 0x40011000, SIM_PERIPH_USART, 0, SIM_BUS_APB2, 4, 37},
+    {"USART6", 0x40011400, SIM_PERIPH_USART, 2, SIM_BUS_APB2, 5, 71},
+    {"ADC", 0x40012000, SIM_PERIPH_STORE, 22, SIM_BUS_APB2, 8, SIM_NO_IRQ},
+    {"SDIO", 0x40012C00, SIM_PERIPH_STORE, 23, SIM_BUS_APB2, 11, SIM_NO_IRQ},
+    {"SPI1", 0x40013000, SIM_PERIPH_SPI, 0, SIM_BUS_APB2, 12, 35},
+    {"SYSCFG", 0x40013800, SIM_PERIPH_STORE, 24, SIM_BUS_APB2, 14, SIM_NO_IRQ},
+    {"EXTI", 0x40013C00, SIM_PERIPH_STORE, 25, SIM_BUS_ALWAYS, 0, SIM_NO_IRQ},
+    {"TIM9", 0x40014000, SIM_PERIPH_STORE, 26, SIM_BUS_APB2, 16, SIM_NO_IRQ},
+    {"TIM10", 0x40014400, SIM_PERIPH_STORE, 27, SIM_BUS_APB2, 17, SIM_NO_IRQ},
+    {"TIM11", 0x40014800, SIM_PERIPH_STORE, 28, SIM_BUS_APB2, 18, SIM_NO_IRQ},
+    {"GPIOA", 0x40020000, SIM_PERIPH_GPIO, 0, SIM_BUS_AHB1, 0, SIM_NO_IRQ},
+    {"GPIOB", 0x40020400, SIM_PERIPH_GPIO, 1, SIM_BUS_AHB1, 1, SIM_NO_IRQ},
+    {"GPIOC", 0x40020800, SIM_PERIPH_GPIO, 2, SIM_BUS_AHB1, 2, SIM_NO_IRQ},
+    {"GPIOD", 0x40020C00, SIM_PERIPH_GPIO, 3, SIM_BUS_AHB1, 3, SIM_NO_IRQ},
+    {"GPIOE", 0x40021000, SIM_PERIPH_GPIO, 4, SIM_BUS_AHB1, 4, SIM_NO_IRQ},
+    {"GPIOF", 0x40021400, SIM_PERIPH_GPIO, 5, SIM_BUS_AHB1, 5, SIM_NO_IRQ},
+    {"GPIOG", 0x40021800, SIM_PERIPH_GPIO, 6, SIM_BUS_AHB1, 6, SIM_NO_IRQ},
+    {"GPIOH", 0x40021C00, SIM_PERIPH_GPIO, 7, SIM_BUS_AHB1, 7, SIM_NO_IRQ},
+    {"GPIOI", 0x40022000, SIM_PERIPH_STORE, 29, SIM_BUS_AHB1, 8, SIM_NO_IRQ},
+    {"CRC", 0x40023000, SIM_PERIPH_STORE, 30, SIM_BUS_AHB1, 12, SIM_NO_IRQ},
+    {"RCC", 0x40023800, SIM_PERIPH_RCC, 0, SIM_BUS_ALWAYS, 0, SIM_NO_IRQ},
+    {"FLASH", 0x40023C00, SIM_PERIPH_FLASH, 0, SIM_BUS_ALWAYS, 0, 4},
+    {"DMA1", 0x40026000, SIM_PERIPH_DMA, 0, SIM_BUS_AHB1, 21, SIM_NO_IRQ},
+    {"DMA2", 0x40026400, SIM_PERIPH_DMA, 1, SIM_BUS_AHB1, 22, SIM_NO_IRQ},
+};
+
+/* RM0090 10.3.3, tables 42 and 43. */
+static const struct sim_dma_request f407_dma_requests[] = {
+    {1, 2, 4, SIM_DMA_USART_RX, 0}, {1, 5, 4, SIM_DMA_USART_RX, 0}, {1, 7, 4, SIM_DMA_USART_TX, 0},
+    {0, 5, 4, SIM_DMA_USART_RX, 1}, {0, 6, 4, SIM_DMA_USART_TX, 1}, {1, 1, 5, SIM_DMA_USART_RX, 2},
+    {1, 2, 5, SIM_DMA_USART_RX, 2}, {1, 6, 5, SIM_DMA_USART_TX, 2}, {1, 7, 5, SIM_DMA_USART_TX, 2},
+    {0, 1, 4, SIM_DMA_USART_RX, 3}, {0, 3, 4, SIM_DMA_USART_TX, 3}, {0, 4, 7, SIM_DMA_USART_TX, 3},
+    {1, 0, 3, SIM_DMA_SPI_RX, 0},   {1, 2, 3, SIM_DMA_SPI_RX, 0},   {1, 3, 3, SIM_DMA_SPI_TX, 0},
+    {1, 5, 3, SIM_DMA_SPI_TX, 0},   {0, 0, 1, SIM_DMA_I2C_RX, 0},   {0, 5, 1, SIM_DMA_I2C_RX, 0},
+    {0, 6, 1, SIM_DMA_I2C_TX, 0},   {0, 7, 1, SIM_DMA_I2C_TX, 0},
+};
+
+static const uint32_t f407_sectors[] = {0x4000,  0x4000,  0x4000,  0x4000,  0x10000, 0x20000,
+                                        0x20000, 0x20000, 0x20000, 0x20000, 0x20000, 0x20000};
+
+static const uint32_t f407_wait_state_mhz[] = {30, 60, 90, 120, 150, 168}; /* RM0090 table 10 */
+
+const struct sim_chip sim_stm32f407 = {
+    .name = "stm32f407",
+    .flash_base = 0x08000000,
+    .flash_size = 1024 * 1024,
+    .ram_base = 0x20000000,
+    .ram_size = 128 * 1024, /* SRAM1 112 KB and SRAM2 16 KB, one after the other */
+    .ccm_base = 0x10000000,
+    .ccm_size = 64 * 1024,
+    .idcode = 0x100F6413, /* RM0090 38.6.1: revision Y */
+    .sector_sizes = f407_sectors,
+    .sector_count = sizeof f407_sectors / sizeof f407_sectors[0],
+    .erase_times = sim_stm32f4_erase_times,
+    .erase_time_count = SIM_STM32F4_ERASE_TIMES,
+    .program_us = 16,
+    .mass_erase_ms = 8000,
+    .wait_state_mhz = f407_wait_state_mhz,
+    .wait_state_count = sizeof f407_wait_state_mhz / sizeof f407_wait_state_mhz[0],
+    .vos_mhz = {144, 168, 144, 168}, /* RM0090 5.4.1: bit 14 only, bit 15 is reserved */
+    .vos_reset = 1,
+    .apb1_max_mhz = 42,
+    .apb2_max_mhz = 84,
+    .optcr_reset = 0x0FFFAAED, /* RM0090 3.9.10: nWRP all 1, RDP AA, BOR off */
+    .nwrp_mask = 0x0FFF0000,
+    .enr_reset = {0x00100000, 0, 0, 0}, /* CCMDATARAMEN */
+    .periphs = f407_periphs,
+    .periph_count = sizeof f407_periphs / sizeof f407_periphs[0],
+    .dma_requests = f407_dma_requests,
+    .dma_request_count = sizeof f407_dma_requests / sizeof f407_dma_requests[0],
+    .dma_irq = {{11, 12, 13, 14, 15, 16, 17, 47}, {56, 57, 58, 59, 60, 68, 69, 70}},
+    .irq_count = 82,
+    .gpio_moder_reset = {0xA8000000, 0x00000280}, /* RM0090 8.4.1: the debug pins */
+    .gpio_pupdr_reset = {0x64000000, 0x00000100},
+};
