@@ -14,12 +14,15 @@
 #define APP_CLIENT_OUT_MAX (4u * 1024u * 1024u)
 #define APP_PTY_OUT        65536u
 #define APP_SHA256_TEXT    65u
+#define APP_BUS_CLIENTS    8
+#define APP_BUS_MAX        65535u /* bytes of a payload */
+#define APP_BUS_MESSAGES   42u    /* of one I2C transfer: as many as I2C_RDWR takes */
 
 struct app_options {
     const char *board;
     const char *flash[APP_MAX_FILES];
     int flash_count;
-    const char *state, *uart, *control, *events;
+    const char *state, *uart, *control, *bus, *events;
     struct ferry_sim_options sim;
     uint8_t uid[FERRY_SIM_UID_BYTES];
     double speed;      /**< 0: as fast as possible */
@@ -34,6 +37,19 @@ struct app_client {
     size_t in_used;
     char *out;
     size_t out_used, out_size;
+};
+
+enum app_bus_state { APP_BUS_READ, APP_BUS_PENDING, APP_BUS_TRANSFER, APP_BUS_ANSWER };
+
+struct app_bus_client {
+    int fd; /**< -1: gone; free when state is APP_BUS_READ */
+    enum app_bus_state state;
+    uint8_t in[4u + APP_BUS_MAX];
+    size_t in_used;
+    uint8_t out[4u + APP_BUS_MAX];
+    size_t out_size, out_sent;
+    size_t reading; /**< payload bytes that a transfer which succeeds answers with */
+    struct ferry_sim_i2c_message messages[APP_BUS_MESSAGES];
 };
 
 struct app_shot {
@@ -55,6 +71,8 @@ struct app {
     struct app_pty pty;
     int listener;
     struct app_client clients[APP_MAX_CLIENTS];
+    int bus_listener;
+    struct app_bus_client bus_clients[APP_BUS_CLIENTS];
     struct app_shot shots[APP_MAX_SHOTS];
     FILE *events_file;
     FILE *info; /**< text for people: stdout, or stderr when the events go to stdout */
@@ -78,6 +96,21 @@ size_t app_control_poll(const struct app *app, struct pollfd *fds, size_t room);
 /** Accept, read, execute, answer: never blocks. */
 void app_control_serve(struct app *app);
 void app_control_event(struct app *app, const struct ferry_sim_event *event, const char *json);
+
+/* listen.c */
+/** @return a socket that listens at path, or -1 (told) */
+int app_listen(const char *path);
+/** @return a new connection, -1: none */
+int app_accept(int listener);
+void app_unlisten(int *listener, const char *path);
+
+/* bus_socket.c */
+int app_bus_open(struct app *app);
+void app_bus_close(struct app *app);
+/** Fill in what to wait for, 1 + APP_BUS_CLIENTS at most. @return entries used */
+size_t app_bus_poll(const struct app *app, struct pollfd *fds);
+/** Accept, read, begin transfers, answer those that are over: never blocks. */
+void app_bus_serve(struct app *app);
 
 /* commands.c */
 struct cJSON;

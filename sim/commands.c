@@ -129,20 +129,30 @@ static void do_power_cut(struct call *c)
         ferry_sim_power_off(c->app->sim);
 }
 
+static int line_number(const char *name)
+{
+    int pin = ferry_sim_pin_number(name);
+    if (strcmp(name, "NRST") == 0)
+        return FERRY_SIM_LINE_NRST;
+    if (strcmp(name, "BOOT0") == 0)
+        return FERRY_SIM_LINE_BOOT0;
+    return pin < 0 ? -1 : (int)FERRY_SIM_LINE_PIN + pin;
+}
+
 static void do_pin(struct call *c)
 {
     const char *name = text(c, "pin", NULL);
-    int pin = name ? ferry_sim_pin_number(name) : -1;
-    if (pin < 0) {
-        c->error = "pin is a name like PA0";
+    int line = name ? line_number(name) : -1;
+    if (line < 0) {
+        c->error = "pin is a name like PA0, NRST or BOOT0";
         return;
     }
     const cJSON *level = cJSON_GetObjectItemCaseSensitive(c->in, "level");
     if (cJSON_IsNull(level))
-        ferry_sim_pin_set(c->app->sim, (unsigned)pin, -1);
+        ferry_sim_line_set(c->app->sim, (unsigned)line, -1);
     else if (level)
-        ferry_sim_pin_set(c->app->sim, (unsigned)pin, number(c, "level", 0, 1, 0) > 0.5);
-    cJSON_AddNumberToObject(c->out, "level", ferry_sim_pin_get(c->app->sim, (unsigned)pin));
+        ferry_sim_line_set(c->app->sim, (unsigned)line, number(c, "level", 0, 1, 0) > 0.5);
+    cJSON_AddNumberToObject(c->out, "level", ferry_sim_line_get(c->app->sim, (unsigned)line));
 }
 
 static void put_sectors(struct call *c, const struct ferry_sim_counters *k)
@@ -164,6 +174,15 @@ static void do_counters(struct call *c)
     put_number(c, "uart_from_node", k.uart_from_node[0]);
     put_number(c, "uart_overrun", k.uart_overrun[0]);
     put_number(c, "uart_framing", k.uart_framing[0]);
+    put_number(c, "spi_bytes", k.spi_bytes);
+    put_number(c, "spi_unheard", k.spi_unheard);
+    put_number(c, "spi_overrun", k.spi_overrun);
+    put_number(c, "spi_underrun", k.spi_underrun);
+    put_number(c, "i2c_to_node", k.i2c_to_node);
+    put_number(c, "i2c_from_node", k.i2c_from_node);
+    put_number(c, "i2c_overrun", k.i2c_overrun);
+    put_number(c, "i2c_nack", k.i2c_nack);
+    put_number(c, "i2c_stretched_ns", k.i2c_stretched_ns);
     put_number(c, "bytes_programmed", k.bytes_programmed);
     put_number(c, "flash_ops", k.flash_ops);
     put_number(c, "flash_errors", k.flash_errors);
@@ -225,6 +244,71 @@ static void do_flash_dump(struct call *c)
         c->error = strerror(errno);
     else
         do_flash_hash(c);
+}
+
+static int digit(char d)
+{
+    if (d >= '0' && d <= '9')
+        return d - '0';
+    if (d >= 'a' && d <= 'f')
+        return d - 'a' + 10;
+    return d >= 'A' && d <= 'F' ? d - 'A' + 10 : -1;
+}
+
+/* @return bytes, 0: no hex digits in pairs. The text holds at most APP_LINE_MAX characters. */
+static size_t parse_hex(const char *text, uint8_t *out)
+{
+    size_t n = 0;
+    for (; text[0] != 0; text += 2) {
+        int high = digit(text[0]), low = high < 0 ? -1 : digit(text[1]);
+        if (low < 0)
+            return 0;
+        out[n++] = (uint8_t)(high << 4 | low);
+    }
+    return n;
+}
+
+/* The programmer's hand: bytes change as they are, power on or off. */
+static void do_flash_load(struct call *c)
+{
+    static uint8_t data[APP_LINE_MAX / 2u];
+    uint32_t address = (uint32_t)number(c, "address", 0, UINT32_MAX, 0);
+    const char *hex = text(c, "hex", "");
+    size_t size = parse_hex(hex, data);
+    if (c->error)
+        return;
+    if (size == 0)
+        c->error = "hex is pairs of hex digits";
+    else if (ferry_sim_load(c->app->sim, address, data, size) != FERRY_SIM_OK)
+        c->error = "address is outside flash and option bytes";
+    else
+        put_number(c, "size", size);
+}
+
+/* RM0383 3.6.3: AA is level 0, CC is 2, all else is 1. */
+static unsigned rdp_level(uint32_t rdp)
+{
+    return rdp == 0xAAu ? 0 : rdp == 0xCCu ? 2 : 1;
+}
+
+/* Without value: only tell. A value counts from the next reset on. */
+static void do_option_bytes(struct call *c)
+{
+    struct ferry_sim *sim = c->app->sim;
+    uint32_t value = (uint32_t)number(c, "value", 0, UINT32_MAX, 0);
+    if (c->error)
+        return;
+    if (cJSON_HasObjectItem(c->in, "value"))
+        ferry_sim_set_option_bytes(sim, value);
+    value = ferry_sim_option_bytes(sim);
+    put_hex(c, "option_bytes", value);
+    cJSON_AddNumberToObject(c->out, "bor_level", 3u - ((value >> 2) & 3u));
+    put_number(c, "rdp_level", rdp_level((value >> 8) & 0xFFu));
+    cJSON *list = cJSON_AddArrayToObject(c->out, "protected_sectors");
+    for (size_t i = 0; i < ferry_sim_sector_count(sim); i++) {
+        if (!((value >> (16u + i)) & 1u))
+            cJSON_AddItemToArray(list, cJSON_CreateNumber((double)i));
+    }
 }
 
 static struct app_shot *find_shot(struct app *app, const char *name)
@@ -292,7 +376,10 @@ static void do_run(struct call *c)
         c->error = "run is for a paused board";
     if (c->error)
         return;
-    ferry_sim_run_for(c->app->sim, (uint64_t)(ms * 1e6));
+    uint64_t end = ferry_sim_time_ns(c->app->sim) + (uint64_t)(ms * 1e6);
+    /* A transfer of the bus socket that ends stops the run, so that its answer goes out. */
+    while (ferry_sim_run_until(c->app->sim, end) == FERRY_SIM_STOP_REQUESTED)
+        app_bus_serve(c->app);
     app_pty_serve(c->app);
     put_number(c, "time_ns", ferry_sim_time_ns(c->app->sim));
 }
@@ -351,6 +438,8 @@ static const struct {
     {"counters_reset", do_counters_reset},
     {"flash_dump", do_flash_dump},
     {"flash_hash", do_flash_hash},
+    {"flash_load", do_flash_load},
+    {"option_bytes", do_option_bytes},
     {"snapshot", do_snapshot},
     {"restore", do_restore},
     {"speed", do_speed},

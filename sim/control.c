@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 static void drop(struct app_client *c)
@@ -20,64 +18,22 @@ static void drop(struct app_client *c)
     *c = (struct app_client){.fd = -1};
 }
 
-/* A socket left by a dead process goes; a live one or another kind of file stays. */
-static bool remove_stale(const char *path, const struct sockaddr_un *address)
-{
-    struct stat info;
-    if (lstat(path, &info) != 0)
-        return true;
-    if (!S_ISSOCK(info.st_mode))
-        return false;
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool alive =
-        probe >= 0 && connect(probe, (const struct sockaddr *)address, sizeof *address) == 0;
-    if (probe >= 0)
-        close(probe);
-    return !alive && unlink(path) == 0;
-}
-
 int app_control_open(struct app *app)
 {
     const char *path = app->options.control;
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (!path)
         return 0;
-    if (strlen(path) >= sizeof address.sun_path) {
-        fprintf(stderr, "ferry-sim: %s: socket path too long\n", path);
-        return -1;
-    }
-    memcpy(address.sun_path, path, strlen(path) + 1u);
-    if (!remove_stale(path, &address)) {
-        fprintf(stderr, "ferry-sim: %s: in use\n", path);
-        return -1;
-    }
-    app->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    mode_t before = umask(0177); /* whoever may write here may make us read and write files */
-    bool ok = app->listener >= 0 &&
-              bind(app->listener, (const struct sockaddr *)&address, sizeof address) == 0 &&
-              listen(app->listener, APP_MAX_CLIENTS) == 0;
-    umask(before);
-    if (!ok) {
-        fprintf(stderr, "ferry-sim: %s: %s\n", path, strerror(errno));
-        if (app->listener >= 0)
-            close(app->listener);
-        app->listener = -1;
-        return -1;
-    }
-    if (!app->options.quiet)
+    app->listener = app_listen(path);
+    if (app->listener >= 0 && !app->options.quiet)
         fprintf(app->info, "control %s\n", path);
-    return 0;
+    return app->listener >= 0 ? 0 : -1;
 }
 
 void app_control_close(struct app *app)
 {
     for (size_t i = 0; i < APP_MAX_CLIENTS; i++)
         drop(&app->clients[i]);
-    if (app->listener < 0)
-        return;
-    close(app->listener);
-    unlink(app->options.control);
-    app->listener = -1;
+    app_unlisten(&app->listener, app->options.control);
 }
 
 size_t app_control_poll(const struct app *app, struct pollfd *fds, size_t room)
@@ -178,7 +134,7 @@ static void receive(struct app *app, struct app_client *c)
 
 static void accept_client(struct app *app)
 {
-    int fd = accept4(app->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = app_accept(app->listener);
     if (fd < 0)
         return;
     for (size_t i = 0; i < APP_MAX_CLIENTS; i++) {

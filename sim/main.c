@@ -31,13 +31,14 @@ static const char help[] =
     "usage: ferry-sim --board NAME [--flash FILE[@ADDRESS]]... [options]\n"
     "A virtual board that runs the files you would flash, byte for byte.\n"
     "\n"
-    "  --board NAME          stm32f411_blackpill\n"
+    "  --board NAME          stm32f411_blackpill, stm32f411_single, stm32f407_discovery\n"
     "  --flash FILE.bin@ADDR raw bytes at an address (default: start of flash)\n"
     "  --flash FILE.hex      Intel HEX, option bytes included\n"
     "  --state FILE          keep the flash there across runs; --flash is used only while FILE\n"
     "                        does not exist\n"
     "  --uart pty[:LINK]     console UART on a pseudo-terminal, with a symbolic link LINK to it\n"
     "  --control SOCKET      control socket, JSON lines (docs/VIRTUAL_BOARD.md)\n"
+    "  --bus SOCKET          SPI, I2C and lines for a gateway outside (same document)\n"
     "  --events FILE         events as JSON lines; - is standard output\n"
     "  --all-events          program operations too\n"
     "  --realtime            one virtual second takes one second\n"
@@ -50,8 +51,8 @@ static const char help[] =
     "  --quiet               no text, only errors\n"
     "  --help, --version\n"
     "\n"
-    "Without --realtime or --speed the core runs as fast as it can; with --uart or --control its\n"
-    "sleep (WFI) takes as long as it says, so that people and programs outside can follow.\n"
+    "Without --realtime or --speed the core runs as fast as it can; with --uart, --control or\n"
+    "--bus its sleep (WFI) takes as long as it says: people and programs outside can follow.\n"
     "Exit codes: 0 done, 1 failure, 2 usage.\n";
 
 enum {
@@ -60,6 +61,7 @@ enum {
     OPT_STATE,
     OPT_UART,
     OPT_CONTROL,
+    OPT_BUS,
     OPT_EVENTS,
     OPT_ALL_EVENTS,
     OPT_REALTIME,
@@ -80,6 +82,7 @@ static const struct option long_options[] = {
     {"state", required_argument, NULL, OPT_STATE},
     {"uart", required_argument, NULL, OPT_UART},
     {"control", required_argument, NULL, OPT_CONTROL},
+    {"bus", required_argument, NULL, OPT_BUS},
     {"events", required_argument, NULL, OPT_EVENTS},
     {"all-events", no_argument, NULL, OPT_ALL_EVENTS},
     {"realtime", no_argument, NULL, OPT_REALTIME},
@@ -178,6 +181,9 @@ static int take_text(struct app_options *o, int option, const char *value)
         return 0;
     case OPT_CONTROL:
         o->control = value;
+        return 0;
+    case OPT_BUS:
+        o->bus = value;
         return 0;
     default:
         o->events = value;
@@ -315,7 +321,7 @@ static bool set_up(struct app *app)
         return false;
     }
     if (!fill_flash(app) || !open_events(app) || app_pty_open(app) != 0 ||
-        app_control_open(app) != 0)
+        app_control_open(app) != 0 || app_bus_open(app) != 0)
         return false;
     print_flash_hash(app);
     fflush(app->info);
@@ -368,8 +374,9 @@ static int64_t to_wait_ns(struct app *app, struct pace *p)
 
 static void wait_outside(struct app *app, int timeout_ms)
 {
-    struct pollfd fds[2 + APP_MAX_CLIENTS];
+    struct pollfd fds[3 + APP_MAX_CLIENTS + APP_BUS_CLIENTS];
     size_t n = app_control_poll(app, fds, 1 + APP_MAX_CLIENTS);
+    n += app_bus_poll(app, fds + n);
     if (app_pty_wants_input(app))
         fds[n++] = (struct pollfd){.fd = app->pty.master, .events = POLLIN};
     poll(fds, (nfds_t)n, timeout_ms);
@@ -384,7 +391,7 @@ static uint64_t idle_ns(const struct app *app)
 
 static void run_slice(struct app *app, struct pace *p)
 {
-    bool attended = app->options.uart || app->options.control;
+    bool attended = app->options.uart || app->options.control || app->options.bus;
     uint64_t start = ferry_sim_time_ns(app->sim), limit = start + SLICE_NS;
     uint64_t idle = idle_ns(app);
     if (app->options.until_ns && limit > app->options.until_ns)
@@ -409,6 +416,7 @@ static void loop(struct app *app)
         pace.idle_debt_ns = pace.idle_debt_ns > waited ? pace.idle_debt_ns - waited : 0;
         app_pty_serve(app);
         app_control_serve(app);
+        app_bus_serve(app);
         if (app->options.until_ns && ferry_sim_time_ns(app->sim) >= app->options.until_ns)
             return;
         if (app->paused)
@@ -416,6 +424,7 @@ static void loop(struct app *app)
         else
             run_slice(app, &pace);
         app_pty_serve(app);
+        app_bus_serve(app);
         if (app->tty && wall_ns() - pace.screen_ns > SCREEN_NS) {
             pace.screen_ns = wall_ns();
             app_screen_status(app);
@@ -440,6 +449,7 @@ static void tear_down(struct app *app)
         app->exit_code = EXIT_FAILURE;
     }
     app_control_close(app);
+    app_bus_close(app);
     app_pty_close(app);
     for (size_t i = 0; i < APP_MAX_SHOTS; i++)
         ferry_sim_snapshot_free(app->shots[i].shot);
@@ -457,9 +467,11 @@ int main(int argc, char **argv)
     bool events_on_stdout = app.options.events && strcmp(app.options.events, "-") == 0;
     app.info = events_on_stdout ? stderr : stdout;
     app.tty = isatty(fileno(app.info)) == 1;
-    app.pty.master = app.pty.slave = app.listener = -1;
+    app.pty.master = app.pty.slave = app.listener = app.bus_listener = -1;
     for (size_t i = 0; i < APP_MAX_CLIENTS; i++)
         app.clients[i].fd = -1;
+    for (size_t i = 0; i < APP_BUS_CLIENTS; i++)
+        app.bus_clients[i].fd = -1;
     app.paused = app.options.paused;
     app.exit_code = EXIT_FAILURE;
     catch_signals();

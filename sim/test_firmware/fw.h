@@ -55,6 +55,30 @@
 #define STREAM_M0AR(s) REG((s) + 0x0C)
 #define STREAM_M1AR(s) REG((s) + 0x10)
 
+#define DMA1    0x40026000u
+#define DMA2_S0 (DMA2 + 0x10u)
+#define DMA2_S3 (DMA2 + 0x10u + 3u * 0x18u)
+#define DMA1_S0 (DMA1 + 0x10u)
+#define DMA1_S6 (DMA1 + 0x10u + 6u * 0x18u)
+
+#define SPI1     0x40013000u
+#define SPI_CR1  REG(SPI1 + 0x00)
+#define SPI_CR2  REG(SPI1 + 0x04)
+#define SPI_SR   REG(SPI1 + 0x08)
+#define SPI_DR   REG(SPI1 + 0x0C)
+#define I2C1     0x40005400u
+#define I2C_CR1  REG(I2C1 + 0x00)
+#define I2C_CR2  REG(I2C1 + 0x04)
+#define I2C_OAR1 REG(I2C1 + 0x08)
+#define I2C_DR   REG(I2C1 + 0x10)
+#define I2C_SR1  REG(I2C1 + 0x14)
+#define I2C_SR2  REG(I2C1 + 0x18)
+
+#define GPIOA_AFRL   REG(0x40020020u)
+#define GPIOB_MODER  REG(0x40020400u)
+#define GPIOB_OTYPER REG(0x40020404u)
+#define GPIOB_AFRL   REG(0x40020420u)
+
 #define IWDG_KR  REG(0x40003000u)
 #define IWDG_PR  REG(0x40003004u)
 #define IWDG_RLR REG(0x40003008u)

@@ -37,6 +37,12 @@ static void on_uart(void *ctx, struct ferry_sim *sim, unsigned port, uint8_t byt
 
 void kit_open(struct kit *kit, const char *program, const struct ferry_sim_options *options)
 {
+    kit_open_board(kit, "stm32f411_blackpill", program, options);
+}
+
+void kit_open_board(struct kit *kit, const char *board, const char *program,
+                    const struct ferry_sim_options *options)
+{
     static uint8_t image[65536];
     char path[512];
     memset(kit, 0, sizeof *kit);
@@ -46,7 +52,7 @@ void kit_open(struct kit *kit, const char *program, const struct ferry_sim_optio
     assert_non_null(f);
     size_t size = fread(image, 1, sizeof image, f);
     fclose(f);
-    assert_int_equal(ferry_sim_create(&kit->sim, "stm32f411_blackpill", options), FERRY_SIM_OK);
+    assert_int_equal(ferry_sim_create(&kit->sim, board, options), FERRY_SIM_OK);
     assert_int_equal(ferry_sim_load(kit->sim, 0x08000000u, image, size), FERRY_SIM_OK);
     ferry_sim_on_event(kit->sim, on_event, kit);
     ferry_sim_on_uart(kit->sim, 0, on_uart, kit);
@@ -63,6 +69,11 @@ uint32_t kit_result(struct kit *kit, unsigned i)
     uint32_t value;
     memcpy(&value, ferry_sim_ram(kit->sim, 0x20000000u + 4u * i, 4), 4);
     return value;
+}
+
+void kit_tell(struct kit *kit, unsigned i, uint32_t value)
+{
+    memcpy(ferry_sim_ram(kit->sim, 0x20000000u + 4u * i, 4), &value, 4);
 }
 
 uint64_t kit_state_hash(struct kit *kit)

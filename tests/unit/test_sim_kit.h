@@ -25,9 +25,13 @@ struct kit {
 
 /** Board with sim/test_firmware/<program>.c in flash, power still off. Asserts on failure. */
 void kit_open(struct kit *kit, const char *program, const struct ferry_sim_options *options);
+void kit_open_board(struct kit *kit, const char *board, const char *program,
+                    const struct ferry_sim_options *options);
 void kit_close(struct kit *kit);
 /** RESULTS[i] of the program. */
 uint32_t kit_result(struct kit *kit, unsigned i);
+/** Give it a word the same way. */
+void kit_tell(struct kit *kit, unsigned i, uint32_t value);
 /** Hash of registers, RAM and flash. */
 uint64_t kit_state_hash(struct kit *kit);
 
