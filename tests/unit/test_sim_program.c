@@ -1,4 +1,4 @@
-/* The program ferry-sim from outside: exit codes, control socket, pty, state file. */
+/* The program ferry-sim from outside: exit codes, control and bus sockets, pty, state file. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static char folder[64], socket_path[96], link_path[96], state_path[96], flash_arg[512];
+static char folder[64], socket_path[96], bus_path[96], link_path[96], state_path[96],
+    flash_arg[512];
 
 static pid_t start(const char *const *extra)
 {
@@ -56,10 +57,10 @@ static void nap(void)
     nanosleep(&t, NULL);
 }
 
-static int dial(void)
+static int dial_to(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", socket_path);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
     for (unsigned tries = 0; tries < 500; tries++) {
         int fd = socket(AF_UNIX, SOCK_STREAM, 0);
         if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
@@ -69,6 +70,11 @@ static int dial(void)
     }
     fail();
     return -1;
+}
+
+static int dial(void)
+{
+    return dial_to(socket_path);
 }
 
 static void ask(int fd, const char *line, const char *expected_part)
@@ -157,6 +163,139 @@ static void events_stream(void **state)
     assert_int_not_equal(access(socket_path, F_OK), 0);
 }
 
+static void flash_and_option_bytes_by_hand(void **state)
+{
+    (void)state;
+    pid_t pid = start((const char *[]){"--board", "stm32f407_discovery", "--control", socket_path,
+                                       "--paused", NULL});
+    int fd = dial();
+    ask(fd, "{\"cmd\":\"flash_load\"}", "pairs of hex digits");
+    ask(fd, "{\"cmd\":\"flash_load\",\"address\":134217728,\"hex\":\"123\"}",
+        "pairs of hex digits");
+    ask(fd, "{\"cmd\":\"flash_load\",\"address\":1,\"hex\":\"12\"}", "outside");
+    ask(fd, "{\"cmd\":\"flash_load\",\"address\":135266303,\"hex\":\"1234\"}", "outside");
+    ask(fd, "{\"cmd\":\"power_off\"}", "\"ok\":true");
+    ask(fd, "{\"cmd\":\"flash_load\",\"address\":135266302,\"hex\":\"Ab34\"}", "\"size\":2");
+    ask(fd, "{\"cmd\":\"flash_hash\",\"address\":135266302}", /* SHA-256 of AB 34 */
+        "4e12f1493623c3785c5681dc5b91ece8cebeade8391156952dfd020aa5167c79");
+    ask(fd, "{\"cmd\":\"option_bytes\"}",
+        "\"option_bytes\":\"0x0FFFAAEC\",\"bor_level\":0,\"rdp_level\":0,\"protected_sectors\":[]");
+    ask(fd, "{\"cmd\":\"option_bytes\",\"value\":201217505}", /* 0x0BFE55E1 */
+        "\"bor_level\":3,\"rdp_level\":1,\"protected_sectors\":[0,10]");
+    ask(fd, "{\"cmd\":\"flash_load\",\"address\":536854528,\"hex\":\"f3aa\"}", "\"ok\":true");
+    ask(fd, "{\"cmd\":\"option_bytes\"}", "\"bor_level\":3,\"rdp_level\":0");
+    ask(fd, "{\"cmd\":\"quit\"}", "\"ok\":true");
+    close(fd);
+    assert_int_equal(finish(pid), 0);
+}
+
+/* One request to the bus socket. @return the status; the payload of the answer in out */
+static unsigned request(int fd, uint8_t op, uint8_t arg, const void *data, size_t size,
+                        uint8_t *out, size_t *out_size)
+{
+    uint8_t head[4] = {op, arg, (uint8_t)size, (uint8_t)(size >> 8)};
+    assert_int_equal(write(fd, head, 4), 4);
+    assert_int_equal(write(fd, data, size), (ssize_t)size);
+    assert_int_equal(recv(fd, head, 4, MSG_WAITALL), 4);
+    *out_size = (size_t)(head[2] | head[3] << 8);
+    assert_int_equal(head[1], 0);
+    if (*out_size)
+        assert_int_equal(recv(fd, out, *out_size, MSG_WAITALL), (ssize_t)*out_size);
+    return head[0];
+}
+
+static unsigned line(int fd, uint8_t number, int level)
+{
+    uint8_t out[8], value = (uint8_t)level;
+    size_t n;
+    unsigned status =
+        request(fd, level == -2 ? 4 : 3, number, &value, level == -2 ? 0 : 1, out, &n);
+    return status == 0 && n == 1 ? 100u + out[0] : status;
+}
+
+static pid_t start_bus(const char *program)
+{
+    static char flash[512];
+    snprintf(flash, sizeof flash, "%s/%s.bin", getenv("SIM_TEST_FIRMWARE"), program);
+    return start((const char *[]){"--board", "stm32f411_blackpill", "--flash", flash, "--bus",
+                                  bus_path, "--control", socket_path, NULL});
+}
+
+static void bus_socket_carries_spi_and_lines(void **state)
+{
+    (void)state;
+    uint8_t out[256], spi[4 + 48] = {0x80, 0x96, 0x98, 0}; /* 10 MHz */
+    size_t n;
+    pid_t pid = start_bus("spi");
+    int fd = dial_to(bus_path), control = dial();
+    ask(control, "{\"cmd\":\"pause\"}", "\"ok\":true");
+    ask(control, "{\"cmd\":\"run\",\"ms\":10}", "\"ok\":true");
+    ask(control, "{\"cmd\":\"resume\"}", "\"ok\":true");
+    assert_int_equal(request(fd, 1, 0, spi, sizeof spi, out, &n), 0);
+    assert_int_equal(n, 48);
+    for (unsigned i = 0; i < 48; i++)
+        assert_int_equal(out[i], 0x40 + i);
+    assert_int_equal(request(fd, 1, 0, spi, 4, out, &n), 0); /* only NSS */
+    assert_int_equal(n, 0);
+    assert_int_equal(request(fd, 1, 0, spi, 3, out, &n), 4);
+    assert_int_equal(request(fd, 1, 9, spi, sizeof spi, out, &n), 4);
+    assert_int_equal(request(fd, 77, 0, spi, 8, out, &n), 4);
+    assert_int_equal(line(fd, 0, -2), 101);
+    assert_int_equal(line(fd, 0, 0), 0);
+    assert_int_equal(line(fd, 0, -2), 100);
+    assert_int_equal(line(fd, 0, 0xFF), 0);
+    assert_int_equal(line(fd, 1, -2), 100);
+    assert_int_equal(line(fd, 16 + 18, 1), 0);
+    assert_int_equal(line(fd, 16 + 18, -2), 101);
+    assert_int_equal(line(fd, 5, 1), 4);
+    assert_int_equal(line(fd, 0, 7), 4);
+    ask(control, "{\"cmd\":\"pin\",\"pin\":\"NRST\",\"level\":0}", "\"level\":0");
+    ask(control, "{\"cmd\":\"counters\"}", "\"spi_bytes\":48");
+    ask(control, "{\"cmd\":\"power_off\"}", "\"ok\":true");
+    assert_int_equal(request(fd, 1, 0, spi, sizeof spi, out, &n), 4);
+    ask(control, "{\"cmd\":\"quit\"}", "\"ok\":true");
+    close(fd);
+    close(control);
+    assert_int_equal(finish(pid), 0);
+    assert_int_not_equal(access(bus_path, F_OK), 0);
+}
+
+#define I2C_HEAD 0x80, 0x1A, 0x06, 0, 50, 0, 0, 0 /* 400 kHz, 50 ms */
+
+static void bus_socket_carries_i2c(void **state)
+{
+    (void)state;
+    static const uint8_t both[] = {I2C_HEAD, 0, 3, 0, 'a', 'b', 'c', 1, 2, 0};
+    static const uint8_t cut[] = {I2C_HEAD, 0, 9, 0, 'a'};
+    static const uint8_t huge[] = {I2C_HEAD, 1, 0xFF, 0xFF, 1, 1, 0};
+    uint8_t out[256];
+    size_t n;
+    pid_t pid = start_bus("i2c");
+    int fd = dial_to(bus_path), other = dial_to(bus_path), control = dial();
+    ask(control, "{\"cmd\":\"pause\"}", "\"ok\":true");
+    ask(control, "{\"cmd\":\"run\",\"ms\":10}", "\"ok\":true");
+    ask(control, "{\"cmd\":\"resume\"}", "\"ok\":true");
+    assert_int_equal(request(fd, 2, 0x42, both, sizeof both, out, &n), 0);
+    assert_int_equal(n, 2);
+    assert_memory_equal(out, "\x80\x81", 2);
+    assert_int_equal(request(other, 2, 0x43, both, sizeof both, out, &n), 1);
+    assert_int_equal(n, 0);
+    assert_int_equal(request(fd, 2, 0x42, both, 8, out, &n), 4); /* no message */
+    assert_int_equal(request(fd, 2, 0x42, cut, sizeof cut, out, &n), 4);
+    assert_int_equal(request(fd, 2, 0x42, huge, sizeof huge, out, &n), 4);
+    assert_int_equal(request(fd, 2, 0x80, both, sizeof both, out, &n), 4);
+    assert_int_equal(request(other, 2, 0x42, both, sizeof both, out, &n), 0);
+    close(other); /* in the middle of nothing; and one in the middle of a request: */
+    assert_int_equal(write(fd, "\x02\x42\x20", 3), 3);
+    close(fd);
+    fd = dial_to(bus_path);
+    assert_int_equal(request(fd, 2, 0x42, both, sizeof both, out, &n), 0);
+    ask(control, "{\"cmd\":\"quit\"}", "\"ok\":true");
+    close(fd);
+    close(control);
+    assert_int_equal(finish(pid), 0);
+}
+
 static int open_link(void)
 {
     for (unsigned tries = 0; tries < 500; tries++) {
@@ -223,6 +362,7 @@ static int set_up(void **state)
     snprintf(folder, sizeof folder, "/tmp/ferry-sim-test-XXXXXX");
     assert_non_null(mkdtemp(folder));
     snprintf(socket_path, sizeof socket_path, "%s/control", folder);
+    snprintf(bus_path, sizeof bus_path, "%s/bus", folder);
     snprintf(link_path, sizeof link_path, "%s/uart", folder);
     snprintf(state_path, sizeof state_path, "%s/state", folder);
     snprintf(flash_arg, sizeof flash_arg, "%s/echo.bin@0x08000000", getenv("SIM_TEST_FIRMWARE"));
@@ -243,6 +383,9 @@ int main(void)
         cmocka_unit_test(usage_and_failure),
         cmocka_unit_test(control_socket_answers_everything),
         cmocka_unit_test(events_stream),
+        cmocka_unit_test(flash_and_option_bytes_by_hand),
+        cmocka_unit_test(bus_socket_carries_spi_and_lines),
+        cmocka_unit_test(bus_socket_carries_i2c),
         cmocka_unit_test(pty_carries_the_console),
         cmocka_unit_test(state_file_keeps_the_flash),
     };
