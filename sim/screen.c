@@ -63,6 +63,20 @@ void app_screen_event(struct app *app, const struct ferry_sim_event *event)
     app_screen_status(app);
 }
 
+/* LEDs that are named by their colour shine in it, others in blue. */
+static int colour(const char *name)
+{
+    static const struct {
+        const char *name;
+        int ansi;
+    } colours[] = {{"red", 31}, {"green", 32}, {"orange", 33}};
+    for (size_t i = 0; i < sizeof colours / sizeof colours[0]; i++) {
+        if (strcmp(colours[i].name, name) == 0)
+            return colours[i].ansi;
+    }
+    return 34;
+}
+
 void app_screen_status(struct app *app)
 {
     struct ferry_sim_counters c;
@@ -72,9 +86,11 @@ void app_screen_status(struct app *app)
     clear_line(app);
     print_time(app, ferry_sim_time_ns(app->sim));
     for (size_t i = 0; i < ferry_sim_led_count(app->sim); i++) {
-        bool lit = ferry_sim_led_lit(app->sim, i);
-        fprintf(app->info, "%s%s\033[0m %s  ", lit ? "\033[1;34m" : "\033[2m", lit ? "(*)" : "( )",
-                ferry_sim_led_name(app->sim, i));
+        const char *name = ferry_sim_led_name(app->sim, i);
+        if (ferry_sim_led_lit(app->sim, i))
+            fprintf(app->info, "\033[1;%dm(*)\033[0m %s  ", colour(name), name);
+        else
+            fprintf(app->info, "\033[2m( )\033[0m %s  ", name);
     }
     fprintf(app->info, "%s  in %" PRIu64 "  out %" PRIu64 "  programmed %" PRIu64 " B",
             ferry_sim_powered(app->sim) ? "on " : "off", c.uart_to_node[0], c.uart_from_node[0],

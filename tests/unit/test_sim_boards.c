@@ -63,6 +63,30 @@ static void single_is_a_blackpill(void **state)
     kit_close(&kit);
 }
 
+static void neighbour_on_spi_is_told(void **state)
+{
+    (void)state;
+    const struct ferry_sim_options options = {.no_hse =
+                                                  true}; /* the program knows another crystal */
+    uint8_t rx[4];
+    kit_open_board(&kit, "stm32f407_discovery", "spi", &options);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_run_for(kit.sim, 10 * MS);
+    uint32_t before = kit.events[FERRY_SIM_EV_MISUSE];
+    assert_int_equal(ferry_sim_spi_transfer(kit.sim, NULL, rx, 4, 1000000), FERRY_SIM_OK);
+    assert_memory_equal(rx, "\x40\x41\x42\x43", 4);
+    assert_int_equal(kit.events[FERRY_SIM_EV_MISUSE], before + 1); /* PE3 is not high */
+    assert_int_equal(ferry_sim_spi_transfer(kit.sim, NULL, rx, 4, 1000000), FERRY_SIM_OK);
+    assert_int_equal(kit.events[FERRY_SIM_EV_MISUSE], before + 1);
+    ferry_sim_line_set(kit.sim, FERRY_SIM_LINE_PIN + 4 * 16 + 3, 1);
+    ferry_sim_reset(kit.sim);
+    ferry_sim_run_for(kit.sim, 10 * MS);
+    before = kit.events[FERRY_SIM_EV_MISUSE];
+    assert_int_equal(ferry_sim_spi_transfer(kit.sim, NULL, rx, 4, 1000000), FERRY_SIM_OK);
+    assert_int_equal(kit.events[FERRY_SIM_EV_MISUSE], before);
+    kit_close(&kit);
+}
+
 static void snapshot_holds_ccm(void **state)
 {
     (void)state;
@@ -83,9 +107,8 @@ static void snapshot_holds_ccm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(discovery_runs_at_168_mhz),
-        cmocka_unit_test(discovery_memory_and_leds),
-        cmocka_unit_test(single_is_a_blackpill),
+        cmocka_unit_test(discovery_runs_at_168_mhz), cmocka_unit_test(discovery_memory_and_leds),
+        cmocka_unit_test(single_is_a_blackpill),     cmocka_unit_test(neighbour_on_spi_is_told),
         cmocka_unit_test(snapshot_holds_ccm),
     };
     return cmocka_run_group_tests_name("sim_boards", tests, NULL, NULL);
