@@ -23,6 +23,10 @@
 
 enum { PAYLOAD = 4200, OLD_VERSION = 1, NEW_VERSION = 2, BOOTS_MAX = 24 };
 
+static struct {
+    unsigned long long operations, trials, doubles;
+} totals;
+
 /* What the new application does, and who receives it. */
 struct story {
     bool good;          /* it confirms itself */
@@ -256,6 +260,7 @@ static void sweep(struct bench *bench, const struct story *story)
     uint32_t seeds = torture != NULL ? (uint32_t)strtoul(torture, NULL, 10) : 1;
     uint32_t operations = count_operations(bench, story), step = torture != NULL ? 1 : 11;
 
+    totals.operations += operations;
     for (uint32_t at = 1; at <= operations; at += step) {
         for (uint32_t n = 0; n < 3 * seeds; n++) {
             uint32_t random = at * 131 + n;
@@ -266,7 +271,8 @@ static void sweep(struct bench *bench, const struct story *story)
             uint32_t second = 1 + kit_random(&random) % (n % 2 == 0 ? 100 : operations);
             kit_flash_arm(&bench->flash, (enum kit_cut)(KIT_CUT_LOST + random % 3), second,
                           random + 1);
-            (void)until_cut(bench);
+            totals.doubles += until_cut(bench);
+            totals.trials++;
             check_end(bench);
         }
     }
@@ -306,5 +312,8 @@ int main(void)
         TEST(a_good_update_by_the_bootloader),   TEST(a_bad_update_by_the_bootloader),
         SINGLE(a_good_update_by_the_bootloader), SINGLE(a_bad_update_by_the_bootloader),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    printf("totals boot: %llu operations, %llu trials, %llu with a second cut, %d failed\n",
+           totals.operations, totals.trials, totals.doubles, failed);
+    return failed;
 }

@@ -5,6 +5,8 @@
  * accepted.
  *
  * FERRY_TORTURE_SEEDS=n: how many random outcomes of every cut (default 1).
+ * FERRY_TORTURE_DOUBLE=n: instead, a small image, and with every first cut a second one at every
+ * n-th operation of the recovery, each lost and torn (a done one is the next one lost).
  */
 #include "kit_board.h"
 #include "kit_image.h"
@@ -17,7 +19,18 @@
 #include <string.h>
 #include <cmocka.h>
 
-enum { PAYLOAD = 9000, RESUME_LOSS_MAX = 4096 };
+enum { PAYLOAD = 9000, PAYLOAD_DOUBLE = 1024, RESUME_LOSS_MAX = 4096 };
+
+static struct {
+    unsigned long long operations, trials, doubles;
+    unsigned long long behind[4]; /* resumes 0, up to 1, 2, 4 KB before what was durable */
+} totals;
+
+static uint32_t double_step(void)
+{
+    const char *text = getenv("FERRY_TORTURE_DOUBLE");
+    return text != NULL ? (uint32_t)strtoul(text, NULL, 10) : 0;
+}
 
 struct bench {
     struct kit_flash start, flash; /* the sweep begins at `start` again and again */
@@ -31,7 +44,8 @@ struct bench {
 
 static uint8_t *build(const struct ferry_board *board, uint8_t slot, uint8_t major, size_t *size)
 {
-    struct kit_image image = kit_image_defaults(board, slot, major, PAYLOAD);
+    struct kit_image image =
+        kit_image_defaults(board, slot, major, double_step() > 0 ? PAYLOAD_DOUBLE : PAYLOAD);
     return kit_image_build(&image, size);
 }
 
@@ -93,6 +107,15 @@ static void start_node(struct bench *bench, uint8_t running)
     }
 }
 
+static void note_resume(const struct bench *bench)
+{
+    uint32_t behind =
+        bench->acknowledged > bench->link.next ? bench->acknowledged - bench->link.next : 0;
+    if (bench->acknowledged > 0) {
+        totals.behind[behind == 0 ? 0 : behind <= 1024 ? 1 : behind <= 2048 ? 2 : 3]++;
+    }
+}
+
 /* The update until it is accepted or power fails. Notes what the node promised. */
 static void update(struct bench *bench)
 {
@@ -101,6 +124,7 @@ static void update(struct bench *bench)
     if (status == FERRY_OK && !bench->flash.dead) {
         assert_true(bench->link.next + RESUME_LOSS_MAX >= bench->acknowledged);
         assert_true(!bench->accepted || bench->link.next == bench->size);
+        note_resume(bench);
         status = kit_link_send(&bench->link, bench->file, bench->size);
         if (bench->link.durable > bench->acknowledged) {
             bench->acknowledged = bench->link.durable;
@@ -149,23 +173,29 @@ static void begin(struct bench *bench)
     bench->accepted = false;
 }
 
-static void run(struct bench *bench, uint8_t running, uint32_t at, enum kit_cut cut, uint32_t seed,
-                uint32_t operations)
-{
-    uint32_t random = seed * 7919 + at;
-    uint32_t second = kit_random(&random) % (2 * operations); /* half of them never come */
+/* A cut and what it leaves behind. */
+struct cut {
+    enum kit_cut mode;
+    uint32_t at; /* operation, from 1 */
+    uint32_t seed;
+};
 
+static void run(struct bench *bench, uint8_t running, const struct cut *first,
+                const struct cut *second)
+{
+    totals.trials++;
     begin(bench);
-    kit_flash_arm(&bench->flash, cut, at, random);
+    kit_flash_arm(&bench->flash, first->mode, first->at, first->seed);
     start_node(bench, running);
     update(bench);
     assert_true(bench->flash.dead);
     kit_flash_power_on(&bench->flash);
 
-    kit_flash_arm(&bench->flash, (enum kit_cut)(KIT_CUT_LOST + random % 3), second + 1, random + 1);
+    kit_flash_arm(&bench->flash, second->mode, second->at, second->seed);
     start_node(bench, running);
     check_confirmed(bench);
     update(bench);
+    totals.doubles += bench->flash.dead;
     kit_flash_power_on(&bench->flash);
 
     start_node(bench, running);
@@ -181,6 +211,33 @@ static uint32_t seeds(void)
     return text != NULL ? (uint32_t)strtoul(text, NULL, 10) : 1;
 }
 
+/* A second cut anywhere; half of them never come. */
+static void run_random(struct bench *bench, uint8_t running, uint32_t at, enum kit_cut mode,
+                       uint32_t seed, uint32_t operations)
+{
+    uint32_t random = seed * 7919 + at;
+    uint32_t where = 1 + kit_random(&random) % (2 * operations);
+    struct cut first = {mode, at, random};
+    struct cut second = {(enum kit_cut)(KIT_CUT_LOST + random % 3), where, random + 1};
+
+    run(bench, running, &first, &second);
+}
+
+/* Every pair of cuts. The recovery has some operations more than the rest of the update. */
+static void sweep_pairs(struct bench *bench, uint8_t running, uint32_t operations)
+{
+    for (uint32_t at = 1; at <= operations; at++) {
+        for (uint32_t where = 1; where <= operations + 32; where += double_step()) {
+            for (uint32_t pair = 0; pair < 4; pair++) {
+                struct cut first = {pair / 2 ? KIT_CUT_TORN : KIT_CUT_LOST, at, at * 131 + where};
+                struct cut second = {pair % 2 ? KIT_CUT_TORN : KIT_CUT_LOST, where,
+                                     where * 131 + at};
+                run(bench, running, &first, &second);
+            }
+        }
+    }
+}
+
 static void sweep(struct bench *bench, uint8_t running)
 {
     begin(bench);
@@ -190,11 +247,16 @@ static void sweep(struct bench *bench, uint8_t running)
     uint32_t operations = bench->flash.operations - before;
     check_whole(bench);
 
+    totals.operations += operations;
+    if (double_step() > 0) {
+        sweep_pairs(bench, running, operations);
+        return;
+    }
     for (uint32_t at = 1; at <= operations; at++) {
-        run(bench, running, at, KIT_CUT_LOST, 1, operations);
-        run(bench, running, at, KIT_CUT_DONE, 2, operations);
+        run_random(bench, running, at, KIT_CUT_LOST, 1, operations);
+        run_random(bench, running, at, KIT_CUT_DONE, 2, operations);
         for (uint32_t seed = 0; seed < seeds(); seed++) {
-            run(bench, running, at, KIT_CUT_TORN, 3 + seed, operations);
+            run_random(bench, running, at, KIT_CUT_TORN, 3 + seed, operations);
         }
     }
 }
@@ -218,5 +280,11 @@ int main(void)
         TEST(the_application_is_updated),
         SINGLE(the_bootloader_updates),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    printf("totals install: %llu operations, %llu trials, %llu with a second cut, %d failed\n",
+           totals.operations, totals.trials, totals.doubles, failed);
+    printf("resumes install: %llu at the last durable acknowledgement, before it up to 1 KB %llu, "
+           "2 KB %llu, 4 KB %llu\n",
+           totals.behind[0], totals.behind[1], totals.behind[2], totals.behind[3]);
+    return failed;
 }

@@ -2,6 +2,9 @@
  * The journal under a power cut at every word, each lost, torn or done, with many random outcomes
  * of the torn bits, and a second cut while the bootloader recovers: the old state or the new one is
  * found, nothing else, and what was acted on stays.
+ *
+ * FERRY_TORTURE_DOUBLE=1: the second cut at every operation of the recovery's first 40, with each
+ * of the nine pairs of outcomes and three seeds.
  */
 #include "ferry/journal.h"
 
@@ -13,6 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+
+static struct {
+    unsigned long long operations, trials, doubles;
+} totals;
 
 enum { SEEDS = 16, OLD = 5, NEW = 6, LATER = 7, LOOKS = 4 };
 
@@ -112,6 +119,8 @@ static void run(struct bench *bench, operation_t operation, uint32_t first, enum
 {
     struct ferry_state state = a_state(NEW);
 
+    totals.trials++;
+    totals.doubles += second > 0;
     kit_flash_copy(&bench->flash, &bench->start);
     (void)look(bench, OLD, OLD);
     kit_flash_arm(&bench->flash, cut, first, seed);
@@ -138,11 +147,28 @@ static uint32_t count_operations(struct bench *bench, operation_t operation)
     return bench->flash.operations - before;
 }
 
+/* Torn first; or, exhaustively, every outcome of the first with every outcome of the second. */
+static void run_doubles(struct bench *bench, operation_t operation, uint32_t at, uint32_t second)
+{
+    bool exhaustive = getenv("FERRY_TORTURE_DOUBLE") != NULL;
+
+    for (uint32_t seed = 1; seed <= 3; seed++) {
+        run(bench, operation, at, KIT_CUT_TORN, second, seed + at * 8 + second);
+        for (uint32_t pair = 0; exhaustive && pair < 9; pair++) {
+            uint32_t chosen =
+                (seed * 977 + at * 31 + second) * 3 + pair % 3; /* mod 3: the second */
+            run(bench, operation, at, (enum kit_cut)(KIT_CUT_LOST + pair / 3), second, chosen);
+        }
+    }
+}
+
 /* Every operation x {lost, torn, done} x seeds; then the same with a second cut in the recovery. */
 static void sweep(struct bench *bench, operation_t operation, uint32_t second_step)
 {
     uint32_t operations = count_operations(bench, operation);
 
+    totals.operations += operations;
+    second_step = getenv("FERRY_TORTURE_DOUBLE") != NULL ? 1 : second_step;
     for (uint32_t at = 1; at <= operations; at++) {
         for (uint32_t seed = 1; seed <= SEEDS; seed++) {
             run(bench, operation, at, KIT_CUT_LOST, 0, seed);
@@ -150,9 +176,7 @@ static void sweep(struct bench *bench, operation_t operation, uint32_t second_st
             run(bench, operation, at, KIT_CUT_DONE, 0, seed);
         }
         for (uint32_t second = 1; second <= 40; second += second_step) {
-            for (uint32_t seed = 1; seed <= 3; seed++) {
-                run(bench, operation, at, KIT_CUT_TORN, second, seed + at * 8 + second);
-            }
+            run_doubles(bench, operation, at, second);
         }
     }
 }
@@ -256,5 +280,8 @@ int main(void)
         TEST(a_compaction_over_old_records),
         TEST(cuts_one_after_another),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    printf("totals journal: %llu operations, %llu trials, %llu with a second cut, %d failed\n",
+           totals.operations, totals.trials, totals.doubles, failed);
+    return failed;
 }
