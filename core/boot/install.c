@@ -29,6 +29,9 @@ static int record(struct ferry_install *install, const struct ferry_state *state
     if (status == FERRY_JOURNAL_FULL && install->node->running == FERRY_SLOT_NONE) {
         status = ferry_journal_compact(journal, state);
     }
+    if (status != FERRY_OK) {
+        install->stage = FERRY_INSTALL_IDLE; /* no erase and no word that is not journalled */
+    }
     return status;
 }
 
@@ -61,6 +64,12 @@ static bool is_candidate(const struct ferry_install *install, const uint8_t *has
 
 /* ---- OPEN ------------------------------------------------------------------------------------ */
 
+/* A slot that was not looked at may boot; an empty one does not, as little as a damaged one. */
+static bool may_boot(uint8_t content)
+{
+    return content == FERRY_CONTENT_UNKNOWN || content == FERRY_CONTENT_VERIFIED;
+}
+
 /* May this slot be written: not the running one, not the one that the next start needs. */
 static int check_slot_free(const struct ferry_node *node, uint8_t slot)
 {
@@ -73,12 +82,12 @@ static int check_slot_free(const struct ferry_node *node, uint8_t slot)
     if (node->board->slot_count == 1) {
         return FERRY_OK; /* only the bootloader comes here, and there is no other place */
     }
-    if (slot == confirmed && node->content[slot] != FERRY_CONTENT_BAD) {
+    if (slot == confirmed && may_boot(node->content[slot])) {
         return FERRY_SLOT_CONFIRMED;
     }
     /* Without a confirmed image, or with a corrupt one, the other slot may be all that boots. */
     bool other_boots = node->content[other] == FERRY_CONTENT_VERIFIED ||
-                       (other == confirmed && node->content[other] != FERRY_CONTENT_BAD);
+                       (other == confirmed && may_boot(node->content[other]));
     bool last_image = node->running == FERRY_SLOT_NONE &&
                       node->content[slot] == FERRY_CONTENT_VERIFIED && !other_boots;
     return last_image ? FERRY_SLOT_CONFIRMED : FERRY_OK;
@@ -363,6 +372,7 @@ static int record_pending(struct ferry_install *install)
     }
     state.phase = FERRY_PHASE_PENDING;
     state.attempts = FERRY_TRIAL_ATTEMPTS_DEFAULT;
+    state.outcome = 0;
     state.durable = install->image.total_size;
     return record(install, &state);
 }
@@ -400,6 +410,9 @@ int ferry_install_close_step(struct ferry_install *install)
     }
     if (status == FERRY_OK) {
         return record_pending(install);
+    }
+    if (state_of(install)->phase == FERRY_PHASE_PENDING) {
+        return status; /* what was accepted stays accepted; the next start verifies it */
     }
     int recorded = record_outcome(install, status);
     return recorded == FERRY_OK ? status : recorded;
@@ -456,6 +469,9 @@ int ferry_install_revert(struct ferry_install *install, const uint8_t hash[FERRY
     if (phase != FERRY_PHASE_TRIAL && phase != FERRY_PHASE_PENDING) {
         return FERRY_NOT_TRIAL;
     }
-    return is_candidate(install, hash) ? record_outcome(install, FERRY_REVERTED)
-                                       : FERRY_WRONG_IMAGE;
+    if (!is_candidate(install, hash)) {
+        return FERRY_WRONG_IMAGE;
+    }
+    install->stage = FERRY_INSTALL_IDLE; /* a CLOSE under way must not bring it back */
+    return record_outcome(install, FERRY_REVERTED);
 }

@@ -251,6 +251,7 @@ static uint32_t keep_logs(const struct ferry_journal *journal, struct ferry_boot
 int ferry_journal_compact(struct ferry_journal *journal, const struct ferry_state *state)
 {
     struct ferry_boot_log logs[LOGS_KEPT];
+    const struct ferry_journal before = *journal;
     struct ferry_state kept = *state; /* may be the journal's own */
     uint8_t record[FERRY_RECORD_SIZE];
     uint32_t place, count = keep_logs(journal, logs);
@@ -267,11 +268,15 @@ int ferry_journal_compact(struct ferry_journal *journal, const struct ferry_stat
     journal->active = other;
     journal->lost = false;
     status = ferry_journal_commit(journal, &kept);
-    while (status == FERRY_OK && count > 0) {
+    if (status != FERRY_OK) {
+        *journal = before; /* the old sector is still the good one */
+        return status;
+    }
+    while (count > 0 && status == FERRY_OK) { /* for people: a failure costs nothing else */
         put_log(record, &logs[--count]);
         status = append(journal, record, &place);
     }
-    return status;
+    return FERRY_OK;
 }
 
 uint32_t ferry_journal_room(const struct ferry_journal *journal)
@@ -292,14 +297,24 @@ uint32_t ferry_journal_reserve(const struct ferry_board *board)
 /* ---- boot log ---------------------------------------------------------------------------------
  */
 
+/* An application that crashes at once and for ever must not wear the journal out. */
+static bool is_repetition(const struct ferry_boot_log *log, const struct ferry_boot_log *last)
+{
+    return log->reset_cause == last->reset_cause && log->action == last->action &&
+           log->slot == last->slot && log->attempts == last->attempts &&
+           log->error == last->error && ferry_version_compare(&log->version, &last->version) == 0;
+}
+
 int ferry_journal_log(struct ferry_journal *journal, struct ferry_boot_log *log)
 {
     struct ferry_boot_log last;
     uint8_t record[FERRY_RECORD_SIZE];
     uint32_t place;
 
-    log->boot = ferry_journal_log_read(journal, 0, &last) == FERRY_OK ? last.boot + 1 : 1;
-    if (ferry_journal_room(journal) <= ferry_journal_reserve(journal->board)) {
+    bool first = ferry_journal_log_read(journal, 0, &last) != FERRY_OK;
+    log->boot = first ? 1 : last.boot + 1;
+    if ((!first && is_repetition(log, &last)) ||
+        ferry_journal_room(journal) <= ferry_journal_reserve(journal->board)) {
         return FERRY_OK;
     }
     put_log(record, log);

@@ -34,7 +34,8 @@ static void verify_slot(struct ferry_supervisor *supervisor, uint8_t slot)
     node->content[slot] = status == FERRY_OK            ? FERRY_CONTENT_VERIFIED
                           : status == FERRY_IMAGE_MAGIC ? FERRY_CONTENT_EMPTY
                                                         : FERRY_CONTENT_BAD;
-    if (status != FERRY_OK) {
+    supervisor->slot_error[slot] = (int8_t)status;
+    if (status != FERRY_OK && status != FERRY_IMAGE_MAGIC) { /* an empty slot is no fault */
         supervisor->error = (int8_t)status;
     }
 }
@@ -130,7 +131,11 @@ static void rebuild(struct ferry_supervisor *supervisor)
         }
     }
     *state_of(supervisor) = state; /* decides even where it cannot be recorded */
-    (void)record(supervisor, &state);
+    if (record(supervisor, &state) != FERRY_OK) {
+        supervisor->read_only = false; /* there was nothing to lose: try the other sector too */
+        supervisor->node->journal->active = 0;
+        (void)record(supervisor, &state);
+    }
 }
 
 void ferry_supervisor_begin(struct ferry_supervisor *supervisor, struct ferry_node *node)
@@ -144,7 +149,9 @@ void ferry_supervisor_begin(struct ferry_supervisor *supervisor, struct ferry_no
         rebuild(supervisor);
         return;
     }
-    (void)record(supervisor, &journal->state);
+    if (node->reset_cause != FERRY_RESET_SOFTWARE) { /* else nothing was cut */
+        (void)record(supervisor, &journal->state);
+    }
     if (!supervisor->read_only &&
         ferry_journal_room(journal) < ferry_journal_reserve(node->board)) {
         (void)ferry_journal_compact(journal, &journal->state);
@@ -209,8 +216,9 @@ static void give_up(struct ferry_supervisor *supervisor, int outcome)
 /* Why the candidate is bad: its verification said so, or it verifies but is another image. */
 static int bad_candidate(const struct ferry_supervisor *supervisor)
 {
-    bool verifies = check_slot(supervisor, state_of(supervisor)->candidate) == FERRY_CHECK_GOOD;
-    return verifies || supervisor->error == 0 ? FERRY_IMAGE_CLAIMS : supervisor->error;
+    uint8_t slot = state_of(supervisor)->candidate;
+    int error = slot_exists(supervisor, slot) ? supervisor->slot_error[slot] : FERRY_OK;
+    return error != FERRY_OK ? error : FERRY_IMAGE_CLAIMS;
 }
 
 static void adopt(struct ferry_supervisor *supervisor, uint8_t slot)

@@ -32,6 +32,7 @@ int ferry_agent_init(struct ferry_agent *agent, const struct ferry_agent_config 
     agent->clock = config->clock;
     agent->feed = config->feed;
     agent->started_ms = now_ms(agent);
+    agent->fed_ms = agent->started_ms;
     agent->confirm_timeout_ms = config->confirm_timeout_ms != 0 ? config->confirm_timeout_ms
                                                                 : FERRY_AGENT_CONFIRM_TIMEOUT_MS;
     fill_node(agent, config);
@@ -50,11 +51,18 @@ int ferry_agent_init(struct ferry_agent *agent, const struct ferry_agent_config 
     return FERRY_OK;
 }
 
-/* An unconfirmed trial gets no more food once its time is up: the watchdog ends it. */
+/*
+ * An unconfirmed trial gets no more food once its time is up, nor while its clock stands still
+ * (then that time would never come): the watchdog ends it.
+ */
 static void feed(struct ferry_agent *agent)
 {
-    if (!agent->on_trial || now_ms(agent) - agent->started_ms < agent->confirm_timeout_ms) {
+    uint32_t now = now_ms(agent);
+    bool alive = now != agent->fed_ms && now - agent->started_ms < agent->confirm_timeout_ms;
+
+    if (!agent->on_trial || alive) {
         agent->feed();
+        agent->fed_ms = now;
     }
 }
 

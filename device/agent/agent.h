@@ -44,6 +44,7 @@ struct ferry_agent {
     const struct ferry_clock *clock;
     void (*feed)(void);
     uint32_t started_ms;
+    uint32_t fed_ms; /* when the watchdog was last fed */
     uint32_t confirm_timeout_ms;
     bool on_trial; /* started as a trial and not confirmed yet: the watchdog runs */
 };

@@ -346,12 +346,24 @@ static void logs_read_newest_first_and_survive_a_reset(void **test)
     assert_int_equal(ferry_journal_log_read(&bench->journal, 5, &log), FERRY_ARGUMENT);
 }
 
+static void a_repeated_log_is_not_written(void **test)
+{
+    struct bench *bench = *test;
+    format(bench);
+    log_one(bench, 1);
+    uint32_t room = ferry_journal_room(&bench->journal);
+    log_one(bench, 1);
+    assert_int_equal(ferry_journal_room(&bench->journal), room);
+    log_one(bench, 2);
+    assert_int_equal(ferry_journal_room(&bench->journal), room - 1);
+}
+
 static void logs_never_take_the_room_of_an_update(void **test)
 {
     struct bench *bench = *test;
     format(bench);
-    for (int n = 0; n < 500; n++) {
-        log_one(bench, 1);
+    for (uint32_t n = 0; n < 500; n++) {
+        log_one(bench, n % 2);
     }
     assert_int_equal(ferry_journal_room(&bench->journal), ferry_journal_reserve(&kit_board));
     commit(bench, 8);
@@ -400,6 +412,7 @@ int main(void)
         TEST(what_stands_behind_a_torn_record_is_used_only_from_there_on),
         TEST(a_reserve_holds_every_record_of_an_update),
         TEST(logs_read_newest_first_and_survive_a_reset),
+        TEST(a_repeated_log_is_not_written),
         TEST(logs_never_take_the_room_of_an_update),
         TEST(compaction_keeps_the_newest_logs_and_goes_on_counting),
     };

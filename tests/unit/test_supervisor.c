@@ -346,10 +346,16 @@ static void logs_each_start(void **test)
     struct ferry_boot_log log;
     provision(bench, FERRY_SLOT_A, 3);
     start(bench);
+    start(bench); /* like the one before: not worth a record */
+    install(bench, FERRY_SLOT_B, 4);
     start(bench);
     (void)recorded(bench);
     assert_int_equal(ferry_journal_log_read(&bench->journal, 0, &log), FERRY_OK);
     assert_int_equal(log.boot, 2);
+    assert_int_equal(log.slot, FERRY_SLOT_B);
+    assert_int_equal(log.action, FERRY_ACTION_START_TRIAL);
+    assert_int_equal(ferry_journal_log_read(&bench->journal, 1, &log), FERRY_OK);
+    assert_int_equal(log.boot, 1);
     assert_int_equal(log.slot, FERRY_SLOT_A);
     assert_int_equal(log.action, FERRY_ACTION_BOOT_CONFIRMED);
     assert_int_equal(log.version.major, 3);

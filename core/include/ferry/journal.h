@@ -61,7 +61,8 @@ enum {
     FERRY_RESET_PIN = 2,
     FERRY_RESET_SOFTWARE = 4,
     FERRY_RESET_WATCHDOG = 8,
-    FERRY_RESET_BROWNOUT = 16
+    FERRY_RESET_BROWNOUT = 16,
+    FERRY_RESET_FAULT = 32 /* with SOFTWARE: the bootloader ran into a fault */
 };
 
 struct ferry_journal {
@@ -104,8 +105,8 @@ uint32_t ferry_journal_room(const struct ferry_journal *journal);
 uint32_t ferry_journal_reserve(const struct ferry_board *board);
 
 /*
- * Appends a boot log if there is room above the reserve, else does nothing: never worth an erase.
- * Sets log->boot. Returns OK or FLASH.
+ * Appends a boot log if there is room above the reserve and it tells more than the newest one;
+ * else does nothing: never worth an erase. Sets log->boot. Returns OK or FLASH.
  */
 int ferry_journal_log(struct ferry_journal *journal, struct ferry_boot_log *log);
 

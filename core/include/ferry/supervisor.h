@@ -18,12 +18,14 @@ struct ferry_supervisor {
     struct ferry_node *node;
     bool read_only; /* the journal cannot be written: nothing that needs a record is started */
     int8_t error;   /* enum ferry_status: what went wrong on this start, for the boot log */
+    int8_t slot_error[FERRY_SLOTS_MAX];  /* verdict of the last verification of each slot */
     struct ferry_image image;            /* the last one read */
     uint8_t buffer[FERRY_IMAGE_TLV_MAX]; /* scratch of its verification */
 };
 
 /*
- * Opens and heals the journal: the winning record is written again before anything acts on it; a
+ * Opens and heals the journal: the winning record is written again before anything acts on it
+ * (but after a reset by software, which cuts no write: a crash loop must not wear the journal); a
  * lost journal is rebuilt from the slots; it is compacted when an update's records would not fit.
  *   node: flash, board, block, journal and running = FERRY_SLOT_NONE are set. Borrowed for ever.
  * A journal that cannot be written is no error here: what is confirmed still starts.
