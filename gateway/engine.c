@@ -1,5 +1,5 @@
-/* The gateway's step machine. One function a stage; a stage is left only by engine_go_to, rest_for,
- * or through the ends of a round below. */
+/* The gateway's step machine. One function a stage; a stage is left only by engine_go_to,
+ * engine_rest, or through the ends of a round in engine_round.c. */
 #include "engine_internal.h"
 
 #include <string.h>
@@ -13,6 +13,8 @@ enum {
     WATCH_BOOT_PAUSE_MS = 1500,
     RESET_AGAIN_MS = 8000,
     CATCH_MS = 3000,
+    ATTEMPTS_UNKNOWN = UINT8_MAX,
+    STARTING_MAX = 3, /* questions to a bootloader before it is taken for what runs */
 };
 
 struct gateway_options gateway_options_default(void)
@@ -20,7 +22,7 @@ struct gateway_options gateway_options_default(void)
     return (struct gateway_options){.poll_ms = 300000,
                                     .retry_first_ms = 1000,
                                     .retry_max_ms = 60000,
-                                    .confirm_ms = 180000,
+                                    .confirm_ms = 420000,
                                     .retries = 8};
 }
 
@@ -39,160 +41,6 @@ void gateway_engine_init(struct gateway_engine *engine, const struct gateway_sou
     engine->stage = STAGE_REST;
 }
 
-/* --- reports and the ends of a round ------------------------------------------------------ */
-
-/* As far as the node said when it was asked last. */
-static bool is_on_trial(const struct gateway_engine *engine)
-{
-    const struct ferry_info *info = &engine->info;
-    return engine->watch_heard && info->phase == FERRY_PHASE_TRIAL && info->running == engine->slot;
-}
-
-static void report(const struct gateway_engine *engine, enum gateway_event event, int status,
-                   const char *text, uint32_t wait_ms)
-{
-    const struct gateway_report message = {.event = event,
-                                           .status = status,
-                                           .text = text,
-                                           .info = &engine->info,
-                                           .version = &engine->image.version,
-                                           .done = engine->done,
-                                           .total = engine->total,
-                                           .wait_ms = wait_ms,
-                                           .on_trial = is_on_trial(engine)};
-    for (uint8_t i = 0; i < engine->reporter_count; i++) {
-        engine->reporters[i]->report(engine->reporters[i]->ctx, &message);
-    }
-}
-
-void engine_tell(const struct gateway_engine *engine, enum gateway_event event)
-{
-    report(engine, event, FERRY_OK, "", 0);
-}
-
-void engine_go_to(struct gateway_engine *engine, enum stage stage)
-{
-    engine->stage = (uint8_t)stage;
-    engine->got = 0;
-}
-
-static void rest_for(struct gateway_engine *engine, uint32_t pause_ms, uint32_t now_ms)
-{
-    engine->rest_since_ms = now_ms;
-    engine->rest_ms = pause_ms;
-    engine_go_to(engine, STAGE_REST);
-}
-
-void engine_end_round(struct gateway_engine *engine, enum gateway_result result, uint32_t now_ms)
-{
-    engine->result = (uint8_t)result;
-    engine->working = false;
-    engine->watch_heard = false;
-    engine->failures = 0;
-    engine->best_done = 0;
-    uint32_t pause = engine->offer.poll_ms != 0 ? engine->offer.poll_ms : engine->options.poll_ms;
-    rest_for(engine, pause, now_ms);
-}
-
-static void succeed(struct gateway_engine *engine, uint32_t now_ms)
-{
-    engine_tell(engine, GATEWAY_EVENT_SUCCEEDED);
-    engine_end_round(engine, GATEWAY_RESULT_SUCCEEDED, now_ms);
-}
-
-void engine_fail(struct gateway_engine *engine, int status, const char *text, uint32_t now_ms)
-{
-    report(engine, GATEWAY_EVENT_FAILED, status, text, 0);
-    engine_end_round(engine, GATEWAY_RESULT_FAILED, now_ms);
-}
-
-void engine_give_up_image(struct gateway_engine *engine, int status, const char *text,
-                          uint32_t now_ms)
-{
-    memcpy(engine->given_up, engine->hash, sizeof engine->given_up);
-    engine->given_up_known = true;
-    engine_fail(engine, status, text, now_ms);
-}
-
-/* xorshift32: spreads gateways that lost the same server. */
-static uint32_t next_random(struct gateway_engine *engine)
-{
-    engine->random ^= engine->random << 13;
-    engine->random ^= engine->random >> 17;
-    engine->random ^= engine->random << 5;
-    return engine->random;
-}
-
-/* Doubled for each failure, then 75 % to 125 % of it. */
-static uint32_t backoff_ms(struct gateway_engine *engine)
-{
-    uint32_t pause = engine->options.retry_first_ms;
-    for (uint8_t i = 1; i < engine->failures && pause < engine->options.retry_max_ms; i++) {
-        pause *= 2;
-    }
-    if (pause > engine->options.retry_max_ms) {
-        pause = engine->options.retry_max_ms;
-    }
-    return pause - pause / 4 + next_random(engine) % (pause / 2 + 1);
-}
-
-static void retry_later(struct gateway_engine *engine, int status, const char *text,
-                        uint32_t now_ms)
-{
-    if (engine->failures >= engine->options.retries) {
-        engine_fail(engine, status, text, now_ms);
-        return;
-    }
-    engine->failures++;
-    uint32_t pause = backoff_ms(engine);
-    report(engine, GATEWAY_EVENT_RETRY, status, text, pause);
-    rest_for(engine, pause, now_ms);
-}
-
-void engine_source_failed(struct gateway_engine *engine, enum gateway_answer answer,
-                          uint32_t now_ms)
-{
-    const char *text = engine->source->error(engine->source->ctx);
-    if (answer == GATEWAY_RETRY) {
-        retry_later(engine, FERRY_IO, text, now_ms);
-    } else {
-        engine_fail(engine, FERRY_IO, text, now_ms);
-    }
-}
-
-/* What another try can mend: the wire, a restart of the node, a state that passes. */
-static bool may_heal(int status)
-{
-    switch (status) {
-    case FERRY_IO:
-    case FERRY_TIMEOUT:
-    case FERRY_BUSY:
-    case FERRY_BUSY_TRIAL:
-    case FERRY_BAD_FRAME:
-    case FERRY_BAD_SESSION:
-    case FERRY_BAD_OFFSET:
-    case FERRY_BAD_LENGTH:
-    case FERRY_NOT_OPEN:
-    case FERRY_ABORTED:
-    case FERRY_CRC:
-    case FERRY_FLASH:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static void sink_failed(struct gateway_engine *engine, int status, uint32_t now_ms)
-{
-    if (status == FERRY_NOT_OPEN || status == FERRY_BAD_SESSION) {
-        retry_later(engine, status, "the node restarted", now_ms); /* it forgot our OPEN */
-    } else if (may_heal(status)) {
-        retry_later(engine, status, engine->sink->error(engine->sink->ctx), now_ms);
-    } else {
-        engine_give_up_image(engine, status, "", now_ms);
-    }
-}
-
 /* --- node and source ---------------------------------------------------------------------- */
 
 static void start_query(struct gateway_engine *engine, enum stage stage, uint32_t now_ms)
@@ -206,18 +54,6 @@ static void step_rest(struct gateway_engine *engine, uint32_t now_ms)
     if (now_ms - engine->rest_since_ms >= engine->rest_ms) {
         engine->result = GATEWAY_RESULT_NONE;
         start_query(engine, STAGE_QUERY, now_ms);
-    }
-}
-
-static void step_query(struct gateway_engine *engine, uint32_t now_ms)
-{
-    int status = engine->sink->step(engine->sink->ctx, now_ms);
-    if (status == FERRY_OK) {
-        engine->info = *engine->sink->info(engine->sink->ctx);
-        engine_tell(engine, GATEWAY_EVENT_NODE);
-        engine_go_to(engine, STAGE_CHECK);
-    } else if (status != FERRY_MORE) {
-        retry_later(engine, status, engine->sink->error(engine->sink->ctx), now_ms);
     }
 }
 
@@ -238,6 +74,47 @@ static const char *wrong_node(const struct gateway_engine *engine)
     return NULL;
 }
 
+/*
+ * Right after a start the bootloader answers, and soon the application will: only then is known
+ * what runs. A bootloader that has nothing to start, or that goes on answering, is updated as it
+ * is.
+ */
+static bool is_starting(const struct gateway_engine *engine)
+{
+    const struct ferry_info *info = &engine->info;
+    return info->running == FERRY_SLOT_NONE && info->phase == FERRY_PHASE_NONE &&
+           info->confirmed < info->slot_count &&
+           info->slots[info->confirmed].content != FERRY_CONTENT_BAD &&
+           engine->starting < STARTING_MAX;
+}
+
+/* The node answered: is it the right one, and is it up? */
+static void take_info(struct gateway_engine *engine, uint32_t now_ms)
+{
+    engine->info = *engine->sink->info(engine->sink->ctx);
+    const char *wrong = wrong_node(engine);
+    if (wrong != NULL) {
+        engine_put_off(engine, FERRY_IMAGE_BOARD, wrong, now_ms);
+    } else if (is_starting(engine)) {
+        engine->starting++;
+        engine_rest(engine, WATCH_BOOT_PAUSE_MS, now_ms);
+    } else {
+        engine->starting = 0;
+        engine_tell(engine, GATEWAY_EVENT_NODE);
+        engine_go_to(engine, STAGE_CHECK);
+    }
+}
+
+static void step_query(struct gateway_engine *engine, uint32_t now_ms)
+{
+    int status = engine->sink->step(engine->sink->ctx, now_ms);
+    if (status == FERRY_OK) {
+        take_info(engine, now_ms);
+    } else if (status != FERRY_MORE) {
+        engine_retry_later(engine, status, engine->sink->error(engine->sink->ctx), now_ms);
+    }
+}
+
 static void step_check(struct gateway_engine *engine, uint32_t now_ms)
 {
     memset(&engine->offer, 0, sizeof engine->offer);
@@ -253,11 +130,6 @@ static void step_check(struct gateway_engine *engine, uint32_t now_ms)
     }
     if (answer != GATEWAY_OK) {
         engine_source_failed(engine, answer, now_ms);
-        return;
-    }
-    const char *wrong = wrong_node(engine);
-    if (wrong != NULL) {
-        engine_fail(engine, FERRY_IMAGE_BOARD, wrong, now_ms);
         return;
     }
     engine->working = true;
@@ -284,6 +156,7 @@ void engine_start_watch(struct gateway_engine *engine, uint32_t now_ms)
 {
     engine->watch_since_ms = now_ms;
     engine->watch_heard = false;
+    engine->attempts = ATTEMPTS_UNKNOWN;
     engine->rest_since_ms = now_ms;
     engine_tell(engine, GATEWAY_EVENT_TRIAL);
     engine_go_to(engine, STAGE_WATCH_REST);
@@ -308,7 +181,7 @@ static void step_to_bootloader(struct gateway_engine *engine, uint32_t now_ms)
 {
     int status = engine->sink->step(engine->sink->ctx, now_ms);
     if (status == FERRY_IO) {
-        sink_failed(engine, status, now_ms);
+        engine_sink_failed(engine, status, now_ms);
     } else if (status != FERRY_MORE) {
         engine->catch_since_ms = now_ms; /* also when the reset was faster than its answer */
         start_query(engine, STAGE_CATCH, now_ms);
@@ -326,8 +199,8 @@ static void step_catch(struct gateway_engine *engine, uint32_t now_ms)
     } else if (status == FERRY_OK && now_ms - engine->catch_since_ms < CATCH_MS) {
         start_query(engine, STAGE_CATCH, now_ms); /* still the old application, or already */
     } else {
-        retry_later(engine, FERRY_TIMEOUT, "the bootloader was not reached after the reset",
-                    now_ms);
+        engine_retry_later(engine, FERRY_TIMEOUT, "the bootloader was not reached after the reset",
+                           now_ms);
     }
 }
 
@@ -340,6 +213,7 @@ static void set_done(struct gateway_engine *engine, uint32_t done)
     if (done > engine->best_done) {
         engine->best_done = done;
         engine->failures = 0;
+        engine->room_made = false;
     }
 }
 
@@ -358,15 +232,12 @@ static void step_open(struct gateway_engine *engine, uint32_t now_ms)
     int status = engine->sink->step(engine->sink->ctx, now_ms);
     if (status == FERRY_OK) {
         set_done(engine, engine->sink->received(engine->sink->ctx));
+        engine->given_up_known = false; /* what comes of it counts from now on */
         engine_tell(engine, GATEWAY_EVENT_OPENED);
         engine->sink->data(engine->sink->ctx, now_ms);
         engine_go_to(engine, STAGE_DATA);
-    } else if (status == FERRY_JOURNAL_FULL) {
-        /* Only the bootloader may make room, and does so at its start. */
-        engine_start_reset(engine, STAGE_TO_BOOTLOADER, now_ms);
-        engine->failures++;
     } else if (status != FERRY_MORE) {
-        sink_failed(engine, status, now_ms);
+        engine_sink_failed(engine, status, now_ms);
     }
 }
 
@@ -382,7 +253,7 @@ static void step_data(struct gateway_engine *engine, uint32_t now_ms)
         return;
     }
     if (status != FERRY_MORE) {
-        sink_failed(engine, status, now_ms);
+        engine_sink_failed(engine, status, now_ms);
         return;
     }
     if (!engine->sink->wants(engine->sink->ctx, &want)) {
@@ -406,7 +277,7 @@ static void step_close(struct gateway_engine *engine, uint32_t now_ms)
         return;
     }
     if (status != FERRY_OK) {
-        sink_failed(engine, status, now_ms);
+        engine_sink_failed(engine, status, now_ms);
         return;
     }
     engine_tell(engine, GATEWAY_EVENT_INSTALLED);
@@ -438,17 +309,17 @@ static const char *watch_verdict(const struct gateway_engine *engine)
     if (!engine->watch_heard) {
         return "the node does not answer any more";
     }
-    if (is_on_trial(engine)) {
+    if (engine_is_on_trial(engine)) {
         return "the new version runs but did not confirm itself in time; it is still on trial";
     }
     return "the new version did not come to run in time";
 }
 
-/* After a reset that got lost: the watch goes on, its time is not extended. */
+/* Waits for the next question. Also after a reset that got lost, whose time is not added. */
 static void step_watch_rest(struct gateway_engine *engine, uint32_t now_ms)
 {
     if (now_ms - engine->watch_since_ms >= engine->options.confirm_ms) {
-        engine_give_up_image(engine, FERRY_TIMEOUT, watch_verdict(engine), now_ms);
+        engine_put_off(engine, FERRY_TIMEOUT, watch_verdict(engine), now_ms);
         return;
     }
     if (engine->sink->step(engine->sink->ctx, now_ms) == FERRY_MORE ||
@@ -470,7 +341,7 @@ static void judge(struct gateway_engine *engine, uint32_t now_ms)
 {
     const struct ferry_info *info = &engine->info;
     if (is_confirmed(engine)) {
-        succeed(engine, now_ms);
+        engine_succeed(engine, now_ms);
         return;
     }
     if (info->phase == FERRY_PHASE_NONE && info->outcome != 0 && engine_is_candidate(engine)) {
@@ -480,6 +351,18 @@ static void judge(struct gateway_engine *engine, uint32_t now_ms)
     if (info->phase == FERRY_PHASE_PENDING && info->running != FERRY_SLOT_NONE &&
         now_ms - engine->reset_ms >= RESET_AGAIN_MS) {
         engine_start_reset(engine, STAGE_WATCH_REST, now_ms);
+    }
+}
+
+/* Attempts only fall, so this extends the watch a few times at most. */
+static void note_attempts(struct gateway_engine *engine, uint32_t now_ms)
+{
+    uint8_t left = engine->info.attempts;
+    if (engine->attempts != ATTEMPTS_UNKNOWN && left < engine->attempts) {
+        engine->watch_since_ms = now_ms;
+    }
+    if (left < engine->attempts) {
+        engine->attempts = left;
     }
 }
 
@@ -494,6 +377,7 @@ static void step_watch(struct gateway_engine *engine, uint32_t now_ms)
     engine_go_to(engine, STAGE_WATCH_REST);
     if (status == FERRY_OK) {
         engine->info = *engine->sink->info(engine->sink->ctx);
+        note_attempts(engine, now_ms);
         engine->watch_pause_ms =
             engine->info.running == FERRY_SLOT_NONE ? WATCH_BOOT_PAUSE_MS : WATCH_PAUSE_MS;
         judge(engine, now_ms);
@@ -503,7 +387,7 @@ static void step_watch(struct gateway_engine *engine, uint32_t now_ms)
 static void step_abort(struct gateway_engine *engine, uint32_t now_ms)
 {
     if (engine->sink->step(engine->sink->ctx, now_ms) != FERRY_MORE) {
-        engine_fail(engine, FERRY_ABORTED, "", now_ms);
+        engine_put_off(engine, FERRY_ABORTED, "", now_ms);
     }
 }
 
@@ -544,7 +428,7 @@ void gateway_engine_abort(struct gateway_engine *engine, uint32_t now_ms)
         engine->sink->abort(engine->sink->ctx, now_ms);
         engine_go_to(engine, STAGE_ABORT);
     } else {
-        engine_fail(engine, FERRY_ABORTED, "", now_ms);
+        engine_put_off(engine, FERRY_ABORTED, "", now_ms);
     }
 }
 

@@ -23,7 +23,9 @@ enum gateway_answer {
     GATEWAY_MORE,    /* nothing yet: ask again */
     GATEWAY_NOTHING, /* there is nothing to install */
     GATEWAY_RETRY,   /* failed, may heal: network, a busy server (5xx, 429) */
-    GATEWAY_REFUSED  /* failed for good: 404, no access, a malformed answer */
+    GATEWAY_DENIED,  /* certificate, token, plain http: no fault of the release. Tried again with
+                        the next poll only */
+    GATEWAY_REFUSED  /* failed for good: 404, a malformed answer */
 };
 
 /* Something to install: one image of several, each for another slot. */
@@ -52,7 +54,7 @@ struct gateway_source {
     enum gateway_answer (*read)(void *ctx, uint8_t index, uint32_t offset, uint8_t *out,
                                 uint32_t size, uint32_t *got);
 
-    /* A sentence on the last RETRY or REFUSED, borrowed until the next call. */
+    /* A sentence on the last RETRY, DENIED or REFUSED, borrowed until the next call. */
     const char *(*error)(void *ctx);
 };
 
@@ -88,13 +90,15 @@ enum gateway_event {
     GATEWAY_EVENT_TRIAL,     /* waiting for the new version to confirm itself */
     GATEWAY_EVENT_RETRY,     /* a failure that may heal: again in wait_ms */
     GATEWAY_EVENT_SUCCEEDED, /* runs, confirmed */
-    GATEWAY_EVENT_FAILED     /* given up; status and text say why */
+    GATEWAY_EVENT_FAILED     /* the round ends without success; status, text, final say why */
 };
 
 struct gateway_report {
     enum gateway_event event;
-    int status;                          /* RETRY, FAILED */
-    const char *text;                    /* RETRY, FAILED: a sentence, "" if status says it all */
+    int status;       /* RETRY, FAILED */
+    const char *text; /* RETRY, FAILED: a sentence, "" if status says it all */
+    bool final; /* FAILED: the node gave its verdict on this image, or the source took the offer
+                   back. Else nothing is decided: the next round goes on where this one ended */
     const struct ferry_info *info;       /* the last answer of the node */
     const struct ferry_version *version; /* of the image, from OFFER on */
     uint32_t done, total;                /* bytes */
@@ -108,11 +112,14 @@ struct gateway_reporter {
 };
 
 struct gateway_options {
-    uint32_t poll_ms;        /* pause between two checks; default 300,000 */
+    uint32_t poll_ms;        /* pause between two checks, +-10 %; default 300,000 */
     uint32_t retry_first_ms; /* pause after the first failure, doubled each time; default 1,000 */
     uint32_t retry_max_ms;   /* default 60,000 */
-    uint32_t confirm_ms;     /* how long to wait for confirmation; default 180,000; 0: not at all */
-    uint8_t retries;         /* failures without progress before it is given up; default 8 */
+    uint32_t confirm_ms;     /* how long to wait for confirmation, anew with each start that the
+                                trial uses up; default 420,000: longer than the three starts of a
+                                node (120 s each until the agent stops feeding the watchdog, 8 s of
+                                watchdog, and the boot). 0: not at all */
+    uint8_t retries;         /* failures without progress before the round ends; default 8 */
     bool no_reset;           /* leave the reset to somebody else; implies no waiting */
     bool by_bootloader;      /* reset the node first: its bootloader receives faster */
     bool check_uid;          /* only this node may be updated: */
@@ -141,6 +148,9 @@ struct gateway_engine {
     uint8_t failures; /* since the last progress */
     uint8_t index;    /* image being read */
     uint8_t slot;     /* that it is for */
+    uint8_t starting; /* how often the bootloader answered where the application was expected */
+    uint8_t attempts; /* starts that the trial had left, as last heard */
+    bool room_made;   /* the node was reset for room in its journal; cleared by progress */
     bool working;     /* an offer was accepted: its end has to be reported */
     bool given_up_known;
     bool source_waits;

@@ -59,12 +59,26 @@ uint8_t gateway_slot_at(const struct ferry_info *info, uint32_t address)
 }
 
 /* An update that came to its end while nobody watched: the gateway was restarted, or polls. */
-static bool runs_already(const struct gateway_engine *engine)
+static bool is_confirmed_already(const struct gateway_engine *engine)
 {
     const struct ferry_info *info = &engine->info;
     uint8_t slot = info->confirmed;
-    return slot < info->slot_count && slot == info->running && info->phase == FERRY_PHASE_NONE &&
-           ferry_version_compare(&info->slots[slot].version, &engine->image.version) == 0;
+    if (slot >= info->slot_count || info->phase != FERRY_PHASE_NONE ||
+        ferry_version_compare(&info->slots[slot].version, &engine->image.version) != 0) {
+        return false;
+    }
+    return info->running == slot ||
+           (info->running == FERRY_SLOT_NONE && info->slots[slot].content != FERRY_CONTENT_BAD);
+}
+
+/* That it runs is said only when it does; a bootloader that goes on answering is asked again. */
+static void leave_as_it_is(struct gateway_engine *engine, uint32_t now_ms)
+{
+    engine->total = 0; /* nothing was sent */
+    if (engine->info.running != FERRY_SLOT_NONE) {
+        engine_tell(engine, GATEWAY_EVENT_CURRENT);
+    }
+    engine_end_round(engine, GATEWAY_RESULT_NOTHING, now_ms);
 }
 
 static void next_image(struct gateway_engine *engine, int status, uint32_t now_ms)
@@ -87,10 +101,8 @@ void engine_step_header(struct gateway_engine *engine, uint32_t now_ms)
         next_image(engine, status, now_ms);
         return;
     }
-    if (runs_already(engine) && !engine->offer.force) {
-        engine->total = 0; /* nothing was sent */
-        engine_tell(engine, GATEWAY_EVENT_CURRENT);
-        engine_end_round(engine, GATEWAY_RESULT_NOTHING, now_ms);
+    if (is_confirmed_already(engine) && !engine->offer.force) {
+        leave_as_it_is(engine, now_ms);
         return;
     }
     uint8_t slot = gateway_slot_at(&engine->info, engine->image.load_address);

@@ -1,6 +1,6 @@
 /*
- * engine_internal.h - what engine.c (rounds, transfer, trial) and engine_image.c (which image)
- * share.
+ * engine_internal.h - what engine.c (stages), engine_image.c (which image) and engine_round.c (how
+ * a round ends or is interrupted) share.
  */
 #ifndef GATEWAY_ENGINE_INTERNAL_H
 #define GATEWAY_ENGINE_INTERNAL_H
@@ -26,19 +26,32 @@ enum stage {
 };
 
 void engine_go_to(struct gateway_engine *engine, enum stage stage);
+void engine_rest(struct gateway_engine *engine, uint32_t pause_ms, uint32_t now_ms);
 void engine_tell(const struct gateway_engine *engine, enum gateway_event event);
 
 /* The ends of a round. */
 void engine_end_round(struct gateway_engine *engine, enum gateway_result result, uint32_t now_ms);
+/* Final: what the source offers cannot be installed. */
 void engine_fail(struct gateway_engine *engine, int status, const char *text, uint32_t now_ms);
-/* Fails because of the image: a source without memory must not offer it to us for ever. */
+/* Nothing is decided: the next round goes on. */
+void engine_put_off(struct gateway_engine *engine, int status, const char *text, uint32_t now_ms);
+/* Final because of the image: a source without memory must not offer it to us for ever. */
 void engine_give_up_image(struct gateway_engine *engine, int status, const char *text,
                           uint32_t now_ms);
+void engine_succeed(struct gateway_engine *engine, uint32_t now_ms);
+
+/* What may heal is tried again after a pause, up to options.retries times; else the round ends. */
+void engine_retry_later(struct gateway_engine *engine, int status, const char *text,
+                        uint32_t now_ms);
 void engine_source_failed(struct gateway_engine *engine, enum gateway_answer answer,
                           uint32_t now_ms);
+void engine_sink_failed(struct gateway_engine *engine, int status, uint32_t now_ms);
 
 /* True when the node's journal names the chosen image as its candidate, or as its last one. */
 bool engine_is_candidate(const struct gateway_engine *engine);
+
+/* True when the chosen image was running on trial as the node answered last. */
+bool engine_is_on_trial(const struct gateway_engine *engine);
 
 /* What may follow when an image was chosen. */
 void engine_start_reset(struct gateway_engine *engine, enum stage stage, uint32_t now_ms);
