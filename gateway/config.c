@@ -1,7 +1,7 @@
 #include "config.h"
 
 #include "ini_file.h"
-#include "sources/http_client.h"
+#include "sources/http_url.h"
 
 #include <errno.h>
 #include <openssl/pem.h>
@@ -362,7 +362,7 @@ bool config_load(struct config *config, const char *path)
     memset(config, 0, sizeof *config);
     struct loader loader = {.config = config, .path = path, .node = &config->defaults};
     config->defaults.baud = 921600;
-    config->defaults.confirm_s = 180;
+    config->defaults.confirm_s = 420;
     config->defaults.retries = 8;
     memcpy(config->defaults.tenant, "DEFAULT", sizeof "DEFAULT");
     loader.ini.file = fopen(path, "re");

@@ -37,7 +37,7 @@ struct node_config {
     char token_file[CONFIG_TEXT_SIZE];
     char ca_file[CONFIG_TEXT_SIZE];
     uint32_t poll_s;    /* default 0: DDI as the server says, http 300 */
-    uint32_t confirm_s; /* default 180 */
+    uint32_t confirm_s; /* default 420 */
     uint32_t retries;   /* default 8 */
     bool insecure_http;
     bool bootloader; /* reset into the bootloader for each update */

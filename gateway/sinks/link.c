@@ -5,7 +5,8 @@
 enum {
     QUICK_REPEAT_MS = 20, /* a bootloader listens 50 ms */
     QUICK_TOTAL_MS = 3000,
-    INPUT_SIZE = 256
+    INPUT_SIZE = 256,
+    STUCK_MS = 10000 /* a full buffer of 4 KB at 9,600 baud takes half of it */
 };
 
 void gateway_link_init(struct gateway_link *link, const struct gateway_port *port,
@@ -13,6 +14,7 @@ void gateway_link_init(struct gateway_link *link, const struct gateway_port *por
 {
     link->port = port;
     link->opened = false;
+    link->stuck = false;
     link->failed = FERRY_OK;
     ferry_sender_init(&link->sender, first_tag);
 }
@@ -33,6 +35,7 @@ int gateway_link_open(struct gateway_link *link)
     }
     int status = link->port->open(link->port->ctx);
     link->opened = status == FERRY_OK;
+    link->stuck = false;
     link->failed = status == FERRY_OK ? FERRY_OK : FERRY_IO;
     ferry_sender_restart(&link->sender);
     return status;
@@ -46,11 +49,15 @@ static int send_output(struct gateway_link *link, uint32_t now_ms)
         size_t taken = 0;
         int status = link->port->write(link->port->ctx, output, size, &taken);
         if (status != FERRY_OK || taken == 0) {
+            link->stuck_ms = link->stuck ? link->stuck_ms : now_ms;
+            link->stuck = true;
             return status;
         }
+        link->stuck = false;
         ferry_sender_sent(&link->sender, taken, now_ms);
         output = ferry_sender_output(&link->sender, &size);
     }
+    link->stuck = false;
     return FERRY_OK;
 }
 
@@ -82,6 +89,11 @@ int gateway_link_step(struct gateway_link *link, uint32_t now_ms)
         ferry_sender_restart(&link->sender);
         link->failed = FERRY_IO;
         return FERRY_IO;
+    }
+    if (link->stuck && now_ms - link->stuck_ms >= STUCK_MS) {
+        gateway_link_close(link); /* behind USB or a pseudo terminal nobody reads any more */
+        ferry_sender_restart(&link->sender);
+        return FERRY_TIMEOUT;
     }
     status = ferry_sender_step(&link->sender, now_ms);
     if (status < FERRY_OK) {

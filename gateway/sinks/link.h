@@ -24,6 +24,8 @@ struct gateway_link {
     struct ferry_sender sender;
     const struct gateway_port *port;
     bool opened;
+    bool stuck; /* the port takes no bytes, since: */
+    uint32_t stuck_ms;
     int failed; /* IO error of the port, returned by the next step */
 };
 

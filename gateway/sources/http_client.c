@@ -1,8 +1,7 @@
 /* Exchanges: one request, one bounded answer. Downloads: http_file.c. */
 #include "http_internal.h"
+#include "http_url.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,73 +66,6 @@ enum gateway_answer http_fail(struct http_client *client, enum gateway_answer an
     return answer;
 }
 
-/* --- which server may be talked to, and who gets the token --------------------------------- */
-
-/* Scheme, host and port of a URL; each freed with curl_free. */
-struct origin {
-    char *scheme, *host, *port;
-};
-
-static void origin_free(struct origin *origin)
-{
-    curl_free(origin->scheme);
-    curl_free(origin->host);
-    curl_free(origin->port);
-}
-
-static bool origin_of(const char *url, struct origin *origin)
-{
-    CURLU *parts = curl_url();
-    *origin = (struct origin){NULL, NULL, NULL};
-    bool ok = parts != NULL && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-              curl_url_get(parts, CURLUPART_SCHEME, &origin->scheme, 0) == CURLUE_OK &&
-              curl_url_get(parts, CURLUPART_HOST, &origin->host, 0) == CURLUE_OK &&
-              curl_url_get(parts, CURLUPART_PORT, &origin->port, CURLU_DEFAULT_PORT) == CURLUE_OK;
-    curl_url_cleanup(parts);
-    if (!ok) {
-        origin_free(origin);
-    }
-    return ok;
-}
-
-static bool is_this_machine(const char *host)
-{
-    struct in_addr address;
-    if (inet_pton(AF_INET, host, &address) == 1) {
-        return ntohl(address.s_addr) >> 24 == 127;
-    }
-    return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0;
-}
-
-bool http_url_is_safe(const char *url)
-{
-    struct origin origin;
-    if (!origin_of(url, &origin)) {
-        return false;
-    }
-    bool safe = strcasecmp(origin.scheme, "https") == 0 ||
-                (strcasecmp(origin.scheme, "http") == 0 && is_this_machine(origin.host));
-    origin_free(&origin);
-    return safe;
-}
-
-static bool is_same_server(const char *a, const char *b)
-{
-    struct origin first, second;
-    if (!origin_of(a, &first)) {
-        return false;
-    }
-    if (!origin_of(b, &second)) {
-        origin_free(&first);
-        return false;
-    }
-    bool same = strcasecmp(first.scheme, second.scheme) == 0 &&
-                strcasecmp(first.host, second.host) == 0 && strcmp(first.port, second.port) == 0;
-    origin_free(&first);
-    origin_free(&second);
-    return same;
-}
-
 /* --- requests ------------------------------------------------------------------------------ */
 
 static bool add_header(struct curl_slist **headers, const char *name, const char *value)
@@ -162,6 +94,7 @@ static void set_common(struct http_client *client, CURL *easy, const char *url)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L); /* several threads */
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "ferry-gateway");
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, client->detail); /* of the last failure */
     if (client->options.ca_file != NULL && client->options.ca_file[0] != '\0') {
         curl_easy_setopt(easy, CURLOPT_CAINFO, client->options.ca_file);
     }
@@ -171,7 +104,7 @@ CURL *http_prepare(struct http_client *client, const char *url, struct curl_slis
                    enum gateway_answer *answer)
 {
     if (!http_url_is_safe(url) && !client->options.insecure_http) {
-        *answer = http_fail(client, GATEWAY_REFUSED,
+        *answer = http_fail(client, GATEWAY_DENIED,
                             "%.150s: plain http to another machine is not allowed "
                             "(insecure_http)",
                             url);
@@ -180,7 +113,8 @@ CURL *http_prepare(struct http_client *client, const char *url, struct curl_slis
     const char *token = client->options.authorization;
     CURL *easy = curl_easy_init();
     bool ok = easy != NULL;
-    if (ok && token != NULL && token[0] != '\0' && is_same_server(url, client->options.server)) {
+    if (ok && token != NULL && token[0] != '\0' &&
+        http_url_same_server(url, client->options.server)) {
         ok = add_header(headers, "Authorization", token);
     }
     if (!ok) {
@@ -194,22 +128,27 @@ CURL *http_prepare(struct http_client *client, const char *url, struct curl_slis
 
 enum gateway_answer http_judge_code(struct http_client *client, long code, const char *url)
 {
+    if (code == 401 || code == 403) {
+        return http_fail(client, GATEWAY_DENIED,
+                         "%.150s: HTTP %ld, the server does not accept the token", url, code);
+    }
     bool passing = code == 408 || code == 425 || code == 429 || code >= 500;
-    return http_fail(client, passing ? GATEWAY_RETRY : GATEWAY_REFUSED, "%.150s: HTTP %ld%s", url,
-                     code,
-                     code == 401 || code == 403 ? ", the server does not accept the token" : "");
+    return http_fail(client, passing ? GATEWAY_RETRY : GATEWAY_REFUSED, "%.150s: HTTP %ld", url,
+                     code);
 }
 
 enum gateway_answer http_judge_transfer(struct http_client *client, CURLcode code, const char *url)
 {
+    const char *why = client->detail[0] != '\0' ? client->detail : curl_easy_strerror(code);
     switch (code) {
-    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_PEER_FAILED_VERIFICATION: /* a wrong certificate authority, or host name */
     case CURLE_SSL_CACERT_BADFILE:
+        return http_fail(client, GATEWAY_DENIED, "%.100s: %s", url, why);
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT:
-        return http_fail(client, GATEWAY_REFUSED, "%.150s: %s", url, curl_easy_strerror(code));
+        return http_fail(client, GATEWAY_REFUSED, "%.100s: %s", url, why);
     default:
-        return http_fail(client, GATEWAY_RETRY, "%.150s: %s", url, curl_easy_strerror(code));
+        return http_fail(client, GATEWAY_RETRY, "%.100s: %s", url, why);
     }
 }
 
@@ -351,6 +290,7 @@ bool http_post_later(struct http_client *client, const char *url, const char *bo
     curl_easy_setopt(post->easy, CURLOPT_HTTPHEADER, post->headers);
     curl_easy_setopt(post->easy, CURLOPT_TIMEOUT, (long)HTTP_EXCHANGE_S);
     curl_easy_setopt(post->easy, CURLOPT_WRITEFUNCTION, discard);
+    curl_easy_setopt(post->easy, CURLOPT_ERRORBUFFER, NULL); /* not what anybody waits for */
     set_body(post->easy, "POST", post->body);
     curl_multi_add_handle(client->multi, post->easy);
     return true;

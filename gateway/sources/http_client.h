@@ -55,7 +55,8 @@ void http_client_set_stop(struct http_client *client, const atomic_bool *stop);
  *   method: "GET", "PUT", "POST"; body: JSON or NULL.
  *   answer: HTTP_ANSWER_MAX + 1 bytes for the body, terminated; NULL if nobody wants it.
  *   code: HTTP status, 0 where none came. May be NULL.
- * Returns OK for 2xx; RETRY: network, time-out, 408, 429, 5xx; REFUSED: everything else.
+ * Returns OK for 2xx; RETRY: network, time-out, 408, 429, 5xx; DENIED: 401, 403, certificate,
+ * plain http; REFUSED: everything else.
  */
 enum gateway_answer http_exchange(struct http_client *client, const char *method, const char *url,
                                   const char *body, char *answer, long *code);
@@ -81,8 +82,5 @@ enum gateway_answer http_read(struct http_client *client, const char *url, uint3
 
 /* Forgets the download and the file's validator: the next read may see another file. */
 void http_forget(struct http_client *client);
-
-/* True for https, and for http to this machine. */
-bool http_url_is_safe(const char *url);
 
 #endif

@@ -41,6 +41,7 @@ struct http_client {
     const atomic_bool *stop;
     CURLM *multi;
     char error[HTTP_TEXT_SIZE];
+    char detail[CURL_ERROR_SIZE]; /* what libcurl says of the last failure */
     struct http_post post;
     struct http_file file;
 };
@@ -49,7 +50,7 @@ struct http_client {
 CURL *http_prepare(struct http_client *client, const char *url, struct curl_slist **headers,
                    enum gateway_answer *answer);
 
-/* RETRY or REFUSED for an HTTP status that is no success, with the sentence. */
+/* RETRY, DENIED or REFUSED for an HTTP status that is no success, with the sentence. */
 enum gateway_answer http_judge_code(struct http_client *client, long code, const char *url);
 enum gateway_answer http_judge_transfer(struct http_client *client, CURLcode code, const char *url);
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FEEDBACK_PAUSE_MS = 1000 };
+enum { FEEDBACK_PAUSE_MS = 1000, HISTORY_MESSAGES = 20 };
 
 bool source_ddi_init(struct source_ddi *source, struct http_client *client,
                      const struct ddi_options *options)
@@ -190,6 +190,19 @@ static void proceed(struct source_ddi *source, const struct feedback *feedback)
     cJSON_free(body);
 }
 
+/* Says why it does not go on now; the action stays open, the next poll takes it up. */
+static void hold(struct source_ddi *source, const struct feedback *feedback)
+{
+    char url[HTTP_URL_SIZE];
+    char *body = make_feedback(source->action, feedback);
+    feedback_url(source, source->action, url);
+    if (body != NULL) {
+        (void)http_exchange(source->client, "POST", url, body, NULL, NULL);
+    }
+    cJSON_free(body);
+    source->action[0] = '\0';
+}
+
 /* Ends the action; tried at once and then at every check until the server has it. */
 static void finish(struct source_ddi *source, const struct feedback *feedback)
 {
@@ -205,6 +218,22 @@ static void finish(struct source_ddi *source, const struct feedback *feedback)
     (void)deliver(source);
 }
 
+static void report_failure(struct source_ddi *source, const struct gateway_report *report)
+{
+    char text[DDI_DETAIL_SIZE];
+    struct feedback feedback = {"closed", "failure", text, 0, 0};
+    snprintf(text, sizeof text, "%s: %s%s", ferry_status_name(report->status),
+             report->text[0] != '\0' ? report->text : ferry_status_text(report->status),
+             report->final ? "" : "; the next poll goes on");
+    if (report->final) {
+        finish(source, &feedback);
+    } else {
+        feedback.execution = "proceeding";
+        feedback.finished = "none";
+        hold(source, &feedback);
+    }
+}
+
 static void report(void *ctx, const struct gateway_report *report)
 {
     struct source_ddi *source = ctx;
@@ -216,8 +245,12 @@ static void report(void *ctx, const struct gateway_report *report)
     switch (report->event) {
     case GATEWAY_EVENT_OPENED:
         /* From here on a revert of this image is this action's, no older story. */
-        memcpy(source->seen, source->action, sizeof source->seen);
-        /* fall through */
+        source->seen = true;
+        feedback.detail = "the node takes it"; /* for was_worked_on after a restart */
+        feedback.done = report->done;
+        feedback.total = report->total;
+        proceed(source, &feedback);
+        break;
     case GATEWAY_EVENT_PROGRESS:
         feedback.done = report->done;
         feedback.total = report->total;
@@ -248,10 +281,7 @@ static void report(void *ctx, const struct gateway_report *report)
         }
         break;
     case GATEWAY_EVENT_FAILED:
-        snprintf(text, sizeof text, "%s: %s", ferry_status_name(report->status),
-                 report->text[0] != '\0' ? report->text : ferry_status_text(report->status));
-        feedback = (struct feedback){"closed", "failure", text, 0, 0};
-        finish(source, &feedback);
+        report_failure(source, report);
         break;
     default:
         break;
@@ -356,11 +386,41 @@ static bool is_skipped(const cJSON *deployment)
            (update != NULL && strcmp(update, "skip") == 0);
 }
 
+/*
+ * Did a gateway tell anything about this action before? hawkBit marks its own sentences.
+ * A server without histories says no: then a trial that was given up while no gateway ran is tried
+ * once more.
+ */
+static bool was_worked_on(const cJSON *json)
+{
+    const cJSON *history = cJSON_GetObjectItemCaseSensitive(json, "actionHistory");
+    const cJSON *message;
+    cJSON_ArrayForEach(message, cJSON_GetObjectItemCaseSensitive(history, "messages"))
+    {
+        const char *text = cJSON_GetStringValue(message);
+        if (text != NULL && strncmp(text, "Update Server", 13) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void meet(struct source_ddi *source, const cJSON *json)
+{
+    if (strcmp(source->action, source->met) != 0) {
+        memcpy(source->met, source->action, sizeof source->met);
+        source->seen = was_worked_on(json);
+    }
+}
+
 static enum gateway_answer take_deployment(struct source_ddi *source, const char *url,
                                            struct gateway_offer *offer)
 {
     enum gateway_answer answer;
-    cJSON *json = get_json(source, url, &answer);
+    char with_history[HTTP_URL_SIZE + 32];
+    snprintf(with_history, sizeof with_history, "%.1023s%cactionHistory=%d", url,
+             strchr(url, '?') != NULL ? '&' : '?', HISTORY_MESSAGES);
+    cJSON *json = get_json(source, with_history, &answer);
     if (json == NULL) {
         return answer;
     }
@@ -368,6 +428,7 @@ static enum gateway_answer take_deployment(struct source_ddi *source, const char
     bool ok = take_id(json, source->action) && cJSON_IsObject(deployment);
     bool skip = ok && is_skipped(deployment);
     if (ok) {
+        meet(source, json);
         take_artifacts(source, deployment);
     }
     cJSON_Delete(json);
@@ -384,7 +445,7 @@ static enum gateway_answer take_deployment(struct source_ddi *source, const char
                          "the release has no image for this board");
     }
     offer->count = source->count;
-    offer->again = strcmp(source->action, source->seen) != 0;
+    offer->again = !source->seen;
     return GATEWAY_OK;
 }
 

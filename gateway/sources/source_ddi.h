@@ -5,6 +5,11 @@
  * It is a source and a reporter: the engine's events become feedback. `proceeding` goes out in the
  * background at most once a second; the end of an action is kept until the server took it, over
  * any number of polls.
+ *
+ * Nothing is kept over a restart of the gateway. What happened meanwhile is in the node's INFO: the
+ * offered version runs confirmed, or its trial was given up. Whether that was for the action that
+ * is open now, or an older story of the same image, the server knows: actionHistory has what was
+ * told about this action.
  */
 #ifndef GATEWAY_SOURCES_SOURCE_DDI_H
 #define GATEWAY_SOURCES_SOURCE_DDI_H
@@ -25,7 +30,8 @@ struct source_ddi {
     bool follow_poll_interval;
     char base[HTTP_URL_SIZE];         /* of this controller */
     char action[DDI_ID_SIZE];         /* under way, or "" */
-    char seen[DDI_ID_SIZE];           /* the last action that a node accepted */
+    char met[DDI_ID_SIZE];            /* the last action that was offered */
+    bool seen;                        /* the node took its image, now or before our start */
     char ended[DDI_ID_SIZE];          /* the last action that came to an end */
     char config_hash[HTTP_TEXT_SIZE]; /* what configData was last told */
     char feedback_url[HTTP_URL_SIZE]; /* of `ended`, while its end is not delivered */

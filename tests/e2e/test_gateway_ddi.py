@@ -50,7 +50,7 @@ class Ddi(http.server.BaseHTTPRequestHandler):
             return self.reply(200, state.deployment())
         if path in state.files:
             return self.file(state.files[path])
-        return self.reply(404)
+        return self.reply(403 if path in state.denied else 404)
 
     do_GET = do_PUT = do_POST = handle_any
 
@@ -79,6 +79,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.requests, self.open, self.cancel = [], True, False
         self.broken_feedback, self.mode, self.wants_config = 0, "forced", True
+        self.denied = {}
         self.files = {f"/dl/{slot}.img": images[slot, "2.0.0"].read_bytes() for slot in "ab"}
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -96,8 +97,11 @@ class Server(http.server.ThreadingHTTPServer):
     def deployment(self):
         artifacts = [{"filename": name.split("/")[-1], "size": len(data), "hashes": {},
                       "_links": {"download-http": {"href": self.url + name}}}
-                     for name, data in self.files.items()]
-        return {"id": "7", "deployment": {"download": self.mode, "update": self.mode,
+                     for name, data in {**self.files, **self.denied}.items()]
+        messages = [f["status"]["details"][0] for f in self.feedbacks() if f["status"]["details"]]
+        return {"id": "7", "actionHistory": {"status": "RUNNING", "messages": messages[::-1] + [
+                    "Update Server: Target retrieved update action and should start now the download."]},
+                "deployment": {"download": self.mode, "update": self.mode,
                                           "chunks": [{"part": "bApp", "artifacts": artifacts}]}}
 
     def feedbacks(self, execution=None):
@@ -172,9 +176,68 @@ def test_refusal_is_a_failure(tmp_path, node, server):
     assert node.events()[-1]["erases"] == 0
 
 
-def test_wrong_node_is_a_failure(tmp_path, node, server):
-    assert gateway(tmp_path, node, server, uid="00" * 12).returncode == 1
+@pytest.mark.parametrize("key, value", [("uid", "00" * 12), ("board", "another_board")])
+def test_wrong_node_is_not_mentioned_to_the_server(tmp_path, node, server, key, value):
+    done = gateway(tmp_path, node, server, **{key: value})
+    assert done.returncode == 1 and "than the configured one" in done.stderr
+    assert server.requests == [] and server.open
     assert node.events()[-1]["erases"] == 0
+
+
+def test_dead_node_leaves_the_action_open(tmp_path, node, server):
+    config = write_config(tmp_path, node, server, retries=0)
+    process = subprocess.Popen([str(BIN / "ferry-gateway"), "--once", "--config", str(config)],
+                               stderr=subprocess.PIPE, text=True)
+    while not server.feedbacks():
+        time.sleep(0.02)
+    node.process.send_signal(signal.SIGSTOP)
+    try:
+        _, log = process.communicate(timeout=30)
+    finally:
+        node.process.send_signal(signal.SIGCONT)
+    assert process.returncode == 1 and "TIMEOUT" in log
+    assert server.feedbacks("closed") == []
+    last = server.feedbacks()[-1]["status"]
+    assert last["execution"] == "proceeding" and "the next poll goes on" in last["details"][0]
+    assert gateway(tmp_path, node, server).returncode == 0
+    assert server.feedbacks("closed")[0]["status"]["result"]["finished"] == "success"
+
+
+def test_denied_download_leaves_the_action_open(tmp_path, node, server):
+    files, server.files = server.files, {}
+    server.denied = files
+    assert gateway(tmp_path, node, server).returncode == 1
+    assert server.open and "HTTP 403" in server.feedbacks()[-1]["status"]["details"][0]
+
+
+@pytest.mark.parametrize("node", [("--confirm-ms", 0, "--trial-ms", 400), ("--confirm-ms", 700)], indirect=True)
+def test_end_of_the_trial_while_no_gateway_runs(tmp_path, node, server):
+    process = subprocess.Popen(
+        [str(BIN / "ferry-gateway"), "--config", str(write_config(tmp_path, node, server))])
+    node.wait_for("trial")
+    process.kill()
+    process.wait()
+    reverted = not node.process.args.count("700")
+    end = time.monotonic() + 10
+    while not node.events("confirmed") and [e["detail"] for e in node.events("boot")] != ["A", "A"]:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    erases = node.events()[-1]["erases"]
+    assert gateway(tmp_path, node, server).returncode == (1 if reverted else 0)
+    assert node.events()[-1]["erases"] == erases  # not sent again
+    (closed,) = server.feedbacks("closed")
+    assert closed["status"]["result"]["finished"] == ("failure" if reverted else "success")
+    assert ("TRIAL_EXHAUSTED" in closed["status"]["details"][0]) == reverted
+
+
+@pytest.mark.parametrize("node", [("--confirm-ms", 0, "--trial-ms", 300)], indirect=True)
+def test_new_action_tries_again_what_was_given_up(tmp_path, node, server):
+    assert gateway(tmp_path, node, server).returncode == 1
+    erases = node.events()[-1]["erases"]
+    server.open = True
+    server.requests.clear()  # an action that nobody told anything about
+    assert gateway(tmp_path, node, server).returncode == 1
+    assert node.events()[-1]["erases"] > erases
 
 
 def test_skip_waits(tmp_path, node, server):

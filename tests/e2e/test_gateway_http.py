@@ -11,6 +11,7 @@ import os
 import pathlib
 import random
 import signal
+import ssl
 import struct
 import subprocess
 import threading
@@ -108,7 +109,8 @@ class Files(http.server.BaseHTTPRequestHandler):
     def reply(self, code, body=b"", **headers):
         self.send_response(code)
         for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
+            if value is not None:
+                self.send_header(name.replace("_", "-"), value)
         if "Content_Length" not in headers:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -141,13 +143,15 @@ class Files(http.server.BaseHTTPRequestHandler):
         tag = '"' + hashlib.sha256(body).hexdigest()[:16] + '"'
         if mode == "changing" and sum(r[1] is not None for r in server.requests) == 1:
             tag = '"another"' if self.headers.get("Range") else tag
+        if mode == "forgetful" and self.headers.get("Range") and not server.forgot:
+            server.forgot, tag, body = True, None, bytes(len(body))
         self.range_reply(body, tag)
 
     def range_reply(self, body, tag):
         mode = self.server.mode
         wanted = self.headers.get("Range")
         if wanted is None or mode == "no-range":
-            if mode in ("truncated", "changing", "wrong-range"):  # so that a range is asked for
+            if mode in ("truncated", "changing", "wrong-range", "forgetful"):  # so that a range is asked for
                 self.close_connection = True
                 return self.reply(200, body[:len(body) // 2], ETag=tag, Content_Length=str(len(body)))
             return self.reply(200, body, ETag=tag)
@@ -168,7 +172,7 @@ class Files(http.server.BaseHTTPRequestHandler):
 def server(images):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
     server.daemon_threads = True
-    server.mode, server.requests, server.sent = "", [], 0
+    server.mode, server.requests, server.sent, server.forgot = "", [], 0, False
     server.files = {f"/{slot}.img": images[slot, "2.0.0"].read_bytes() for slot in "ab"}
     server.url = f"http://127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -220,12 +224,13 @@ def test_nothing_to_do(tmp_path, node, server, images):
     assert node.events()[-1]["erases"] == 0
 
 
-@pytest.mark.parametrize("mode", ["no-range", "slow", "unavailable-twice", "truncated", "changing"])
+@pytest.mark.parametrize("mode", ["no-range", "slow", "unavailable-twice", "truncated", "changing", "forgetful"])
 def test_odd_but_usable(tmp_path, node, server, mode):
     server.mode = mode
     done = gateway(tmp_path, node, both(server))
     assert_updated(node, done)
-    assert ("changed meanwhile" in done.stderr) == (mode == "changing")
+    assert ("changed meanwhile" in done.stderr) == (mode in ("changing", "forgetful"))
+    assert "IMAGE_HASH" not in done.stderr
 
 
 def test_redirect(tmp_path, node, server):
@@ -322,6 +327,50 @@ def test_simple_endpoints(tmp_path, node, server):
     before = len(server.requests)
     assert gateway(tmp_path, node, f"{server.url}/firmware").returncode == 0
     assert len(server.requests) == before + 1  # /version said enough
+
+
+# --- TLS ----------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """Two authorities; each signed a server's certificate, for this machine and for another one."""
+    folder = tmp_path_factory.mktemp("tls")
+
+    def openssl(*words):
+        done = run("openssl", *words)
+        assert done.returncode == 0, done.stderr
+
+    for name in ("ours", "theirs"):
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem", "-subj", f"/CN={name}")
+    for name, subject in (("here", "IP:127.0.0.1"), ("elsewhere", "DNS:elsewhere.example")):
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+                "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.csr")
+        (folder / "extensions").write_text(f"subjectAltName = {subject}\n")
+        openssl("x509", "-req", "-in", folder / f"{name}.csr", "-CA", folder / "ours.pem", "-CAkey",
+                folder / "ours.key", "-CAcreateserial", "-days", "2", "-extfile", folder / "extensions",
+                "-out", folder / f"{name}.pem")
+    return folder
+
+
+@pytest.mark.parametrize("certificate, authority, message", [
+    ("here", "ours", None),
+    ("here", "theirs", "certificate"),
+    ("elsewhere", "ours", "127.0.0.1"),
+])
+def test_tls(tmp_path, node, server, certificates, certificate, authority, message):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates / f"{certificate}.pem", certificates / f"{certificate}.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None
+    server.url = server.url.replace("http:", "https:")
+    done = gateway(tmp_path, node, both(server), ca_file=certificates / f"{authority}.pem", token="sEcReT")
+    if message is None:
+        assert_updated(node, done)
+    else:
+        assert_untouched(node, done)
+        assert message in done.stderr and server.requests == []
+        assert done.stderr.count("SSL") == 1  # a certificate does not heal within a minute
 
 
 # --- nodes --------------------------------------------------------------------------------------
