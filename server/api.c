@@ -213,3 +213,23 @@ enum MHD_Result api_targets(struct request *request)
     free(list);
     return http_reply_json(request, MHD_HTTP_OK, json);
 }
+
+/* params: 0 controllerId. */
+enum MHD_Result api_retry(struct request *request)
+{
+    struct target target;
+    struct action action;
+    struct server *server = request->server;
+    if (store_find_target(server->store, request->params[0], &target) != STORE_OK) {
+        return http_reply_problem(request, PROBLEM_NO_TARGET);
+    }
+    enum store_result result = store_retry_action(server->store, target.id, &action);
+    if (result != STORE_CREATED) {
+        return http_reply_problem(request,
+                                  result == STORE_CONFLICT ? PROBLEM_NO_FAILURE : PROBLEM_INTERNAL);
+    }
+    LOG_EVENT(LEVEL_INFO, "release_offered_again", LOG_S("target", target.controller),
+              LOG_S("version", action.release.version), LOG_N("action", action.id));
+    view_tell_target(server, target.controller);
+    return http_reply_json(request, MHD_HTTP_CREATED, view_target(server->store, &target));
+}

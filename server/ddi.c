@@ -4,6 +4,7 @@
  */
 #include "handlers.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +125,25 @@ static cJSON *view_chunk(const struct request *request, const struct action *act
     return chunk;
 }
 
+/*
+ * What the device told about the action so far, newest first: the last sentence. A client that was
+ * restarted sees by it whether the action is new.
+ */
+static void add_history(cJSON *json, const struct action *action)
+{
+    char status[sizeof action->state];
+    size_t length = strlen(action->state);
+    for (size_t i = 0; i <= length; i++) {
+        status[i] = (char)toupper((unsigned char)action->state[i]);
+    }
+    cJSON *history = cJSON_AddObjectToObject(json, "actionHistory");
+    cJSON_AddStringToObject(history, "status", status);
+    cJSON *messages = cJSON_AddArrayToObject(history, "messages");
+    if (action->message[0] != '\0') {
+        cJSON_AddItemToArray(messages, cJSON_CreateString(action->message));
+    }
+}
+
 static enum MHD_Result reply_deployment(struct request *request, const struct action *action)
 {
     char id[24];
@@ -135,6 +155,10 @@ static enum MHD_Result reply_deployment(struct request *request, const struct ac
     cJSON_AddStringToObject(deployment, "update", "forced");
     cJSON *chunks = cJSON_AddArrayToObject(deployment, "chunks");
     cJSON_AddItemToArray(chunks, view_chunk(request, action));
+    const char *wanted = http_query(request, "actionHistory");
+    if (wanted != NULL && strcmp(wanted, "0") != 0) {
+        add_history(json, action);
+    }
     return http_reply_json(request, MHD_HTTP_OK, json);
 }
 

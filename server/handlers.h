@@ -21,6 +21,7 @@ http_handler api_upload;
 http_handler api_publish;
 http_handler api_releases;
 http_handler api_targets;
+http_handler api_retry;
 
 /* --- events.c --- */
 http_handler events_handle; /* a stream that ends when the client leaves or the server stops */

@@ -14,11 +14,14 @@
     X(NO_TOKEN, 401, "no_token", "Send a valid token in the Authorization header.")                \
     X(NOT_FOUND, 404, "not_found", "There is nothing at this path.")                               \
     X(NO_RELEASE, 404, "no_release", "Publish a release for this board first.")                    \
+    X(NO_TARGET, 404, "no_target", "There is no target of this name.")                             \
     X(NO_ACTION, 404, "no_action", "This target has no such action; poll again.")                  \
     X(NO_ARTIFACT, 404, "no_artifact", "Upload this artifact first.")                              \
     X(METHOD, 405, "method_not_allowed", "Use a method of the Allow header.")                      \
     X(RELEASE_CONFLICT, 409, "release_conflict",                                                   \
       "This version is published for this board with other content; publish a new version.")       \
+    X(NO_FAILURE, 409, "no_failure",                                                               \
+      "The last action of this target did not fail; there is nothing to try again.")               \
     X(CLOSED, 410, "action_closed", "This action is closed; poll again.")                          \
     X(TOO_LARGE, 413, "too_large", "Send a smaller body.")                                         \
     X(RANGE, 416, "range_not_satisfiable", "Ask for bytes within the size in Content-Range.")      \

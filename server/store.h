@@ -168,6 +168,14 @@ enum store_result store_installed_action(struct store *store, int64_t target,
 /* The newest action, open or closed; NOT_FOUND if there is none. */
 enum store_result store_last_action(struct store *store, int64_t target, struct action *action);
 
+/*
+ * Offers the release of the newest action once more if that failed or was canceled, as a new action
+ * (a device that saw the end of the old one would not take it up). CREATED; CONFLICT if the newest
+ * action did not fail, or if there is none. The next poll supersedes it where a newer release is
+ * wanted by then.
+ */
+enum store_result store_retry_action(struct store *store, int64_t target, struct action *action);
+
 /* The target has fetched its deploymentBase. */
 enum store_result store_retrieve_action(struct store *store, int64_t id);
 

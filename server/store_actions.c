@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A release is offered to a target at most so often, and never again after a failure. */
+/* A release is offered to a target at most so often, and not again after a failure unless somebody
+ * asks for it (store_retry_action). */
 enum { OFFERS_MAX = 3 };
 
 #define SELECT_ACTION                                                                              \
@@ -137,14 +138,24 @@ enum store_result store_installed_action(struct store *store, int64_t target, st
     return found ? STORE_OK : STORE_NOT_FOUND;
 }
 
+static bool last_action(struct store *store, int64_t target, struct action *action)
+{
+    return take_action(store,
+                       store_prepare(store,
+                                     SELECT_ACTION "WHERE a.target = ? ORDER BY a.id DESC LIMIT 1",
+                                     "i", target),
+                       action);
+}
+
+static bool is_failed(const struct action *action)
+{
+    return strcmp(action->state, "failure") == 0 || strcmp(action->state, "canceled") == 0;
+}
+
 enum store_result store_last_action(struct store *store, int64_t target, struct action *action)
 {
     store_lock(store);
-    bool found = take_action(
-        store,
-        store_prepare(store, SELECT_ACTION "WHERE a.target = ? ORDER BY a.id DESC LIMIT 1", "i",
-                      target),
-        action);
+    bool found = last_action(store, target, action);
     store_unlock(store);
     return found ? STORE_OK : STORE_NOT_FOUND;
 }
@@ -218,6 +229,20 @@ enum store_result store_add_feedback(struct store *store, int64_t target, int64_
         return STORE_ERROR;
     }
     return result;
+}
+
+enum store_result store_retry_action(struct store *store, int64_t target, struct action *action)
+{
+    if (!store_begin(store)) {
+        return STORE_ERROR;
+    }
+    enum store_result result = STORE_CONFLICT;
+    bool found = last_action(store, target, action);
+    if (found && is_failed(action)) {
+        result = offer(store, target, action->release.id, action);
+    }
+    bool ok = store_commit(store, result == STORE_CREATED);
+    return result == STORE_CREATED && !ok ? STORE_ERROR : result;
 }
 
 bool store_was_offered(struct store *store, int64_t target, int64_t release)

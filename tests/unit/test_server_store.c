@@ -147,6 +147,29 @@ static void a_failure_ends_the_offers_of_that_release(void **state)
     assert_int_equal(poll("node"), 0);
 }
 
+static void a_failure_is_offered_again_on_request(void **state)
+{
+    struct release release;
+    struct action action;
+    (void)state;
+    add_artifact('1', "x", "a", "1.0.0", STORE_CREATED);
+    add_artifact('2', "x", "a", "1.0.1", STORE_CREATED);
+    publish("1.0.0", "1", &release);
+    struct target target = make_target("node", "x", "0.9.0");
+    assert_int_equal(store_retry_action(store, target.id, &action), STORE_CONFLICT);
+    int64_t first = poll("node");
+    assert_int_equal(store_retry_action(store, target.id, &action), STORE_CONFLICT);
+    assert_int_equal(tell(&target, first, "failure"), STORE_OK);
+    assert_int_equal(store_retry_action(store, target.id, &action), STORE_CREATED);
+    assert_true(action.id > first);
+    assert_int_equal(action.release.id, release.id);
+    assert_int_equal(poll("node"), action.id);
+    assert_int_equal(tell(&target, action.id, "canceled"), STORE_OK);
+    publish("1.0.1", "2", &release);
+    assert_int_equal(store_retry_action(store, target.id, &action), STORE_CREATED);
+    assert_true(poll("node") > action.id); /* the newer one takes its place */
+}
+
 static void a_version_that_never_changes_ends_the_offers(void **state)
 {
     struct release release;
@@ -255,6 +278,7 @@ int main(void)
         IN_A_DATABASE(boards_may_have_a_version_each),
         IN_A_DATABASE(the_newest_release_is_offered_until_it_runs),
         IN_A_DATABASE(a_failure_ends_the_offers_of_that_release),
+        IN_A_DATABASE(a_failure_is_offered_again_on_request),
         IN_A_DATABASE(a_version_that_never_changes_ends_the_offers),
         IN_A_DATABASE(only_what_has_not_begun_is_superseded),
         IN_A_DATABASE(an_offer_ends_when_the_target_runs_it_anyway),
