@@ -13,14 +13,11 @@ static int run(int argc, char **argv);
 const struct cli_command cmd_publish = {
     .name = "publish",
     .summary = "upload signed images and make them a release",
-    .usage = "--server URL --token T [--ca FILE] [--name NAME] IMAGE...\n\n"
-             "All images carry the same version, which becomes the release's. Publishing the same\n"
-             "again changes nothing; other content for a published version is refused.\n\n"
-             "  --server URL   https://host[:port] (or FERRY_SERVER in the environment)\n"
-             "  --token T      a publish token (better: FERRY_TOKEN in the environment, which no\n"
-             "                 process list shows)\n"
-             "  --ca FILE      certificate authority of the server, PEM (default: the system's)\n"
-             "  --name NAME    name of the release (default: its version)\n",
+    .usage =
+        "--server URL --token T [--ca FILE] [--insecure-http] [--name NAME] IMAGE...\n\n"
+        "All images carry the same version, which becomes the release's. Publishing the same\n"
+        "again changes nothing; other content for a published version is refused.\n\n" SERVER_USAGE
+        "  --name NAME    name of the release (default: its version)\n",
     .run = run,
 };
 
@@ -170,14 +167,13 @@ static bool publish(const struct server_options *options, const char *name,
 
 static int run(int argc, char **argv)
 {
-    struct server_options server = {NULL, NULL, NULL};
+    struct server_options server = {0};
     const char *name = NULL;
     const char *paths[IMAGES_MAX];
     struct cli_operands images = {paths, IMAGES_MAX, 0};
     const struct cli_option options[] = {
-        {"--server", &server.url, NULL},
-        {"--token", &server.token, NULL},
-        {"--ca", &server.ca, NULL},
+        {"--server", &server.url, NULL}, {"--token", &server.token, NULL},
+        {"--ca", &server.ca, NULL},      {"--insecure-http", NULL, &server.insecure_http},
         {"--name", &name, NULL},
     };
     if (!cli_parse(&cmd_publish, argc, argv, options, sizeof options / sizeof options[0],

@@ -10,10 +10,7 @@ static int run(int argc, char **argv);
 const struct cli_command cmd_releases = {
     .name = "releases",
     .summary = "list what a server has published, newest first",
-    .usage = "--server URL --token T [--ca FILE] [--json]\n\n"
-             "  --server URL   https://host[:port] (or FERRY_SERVER in the environment)\n"
-             "  --token T      a publish token (better: FERRY_TOKEN in the environment)\n"
-             "  --ca FILE      certificate authority of the server, PEM (default: the system's)\n"
+    .usage = "--server URL --token T [--ca FILE] [--insecure-http] [--json]\n\n" SERVER_USAGE
              "  --json         the server's answer as it is\n",
     .run = run,
 };
@@ -79,13 +76,12 @@ static int print_json(const cJSON *answer)
 
 static int run(int argc, char **argv)
 {
-    struct server_options server = {NULL, NULL, NULL};
+    struct server_options server = {0};
     bool as_json = false;
     struct cli_operands none = {NULL, 0, 0};
     const struct cli_option options[] = {
-        {"--server", &server.url, NULL},
-        {"--token", &server.token, NULL},
-        {"--ca", &server.ca, NULL},
+        {"--server", &server.url, NULL}, {"--token", &server.token, NULL},
+        {"--ca", &server.ca, NULL},      {"--insecure-http", NULL, &server.insecure_http},
         {"--json", NULL, &as_json},
     };
     if (!cli_parse(&cmd_releases, argc, argv, options, sizeof options / sizeof options[0], &none) ||

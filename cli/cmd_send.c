@@ -24,7 +24,7 @@ const struct cli_command cmd_send = {
         "Ctrl-C ends the transfer.\n\n" NODE_SESSION_USAGE
         "  --bootloader   reset the node first: the bootloader receives without pauses\n"
         "  --no-reset     only install; the next start tries the image\n"
-        "  --wait-confirm SECONDS  how long to wait for the confirmation (default 180, 0: not "
+        "  --wait-confirm SECONDS  how long to wait for the confirmation (default 420, 0: not "
         "at all)\n",
     .run = run,
 };
@@ -256,7 +256,8 @@ static void show(void *ctx, const struct gateway_report *report)
         printf("accepted  the next start tries it\n");
         break;
     case GATEWAY_EVENT_TRIAL:
-        printf("waiting   for %s to confirm itself, at most %u s\n", version, display->wait_s);
+        printf("waiting   for %s to confirm itself, at most %u s a start\n", version,
+               display->wait_s);
         break;
     case GATEWAY_EVENT_RETRY:
         show_retry(display, report);
@@ -334,7 +335,7 @@ static int run(int argc, char **argv)
     const char *baud = NULL;
     const char *wait = NULL;
     const char *paths[IMAGES_MAX];
-    uint32_t wait_s = 180;
+    uint32_t wait_s = 420;
     struct gateway_options engine = gateway_options_default();
     const struct cli_option options[] = {{"--port", &port, NULL},
                                          {"--baud", &baud, NULL},

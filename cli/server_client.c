@@ -1,6 +1,7 @@
 #include "server_client.h"
 
 #include "cli.h"
+#include "http_url.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 
 enum {
     ANSWER_MAX = 4 * 1024 * 1024, /* bytes of an answer that are taken */
-    URL_MAX_SIZE = 1024,
+    URL_MAX_SIZE = SERVER_URL_SIZE + 256,
     CONNECT_TIMEOUT_S = 10,
     SILENCE_TIMEOUT_S = 60 /* without a byte in either direction */
 };
@@ -30,6 +31,18 @@ static const char *or_environment(const char *value, const char *name)
     return found != NULL && found[0] != '\0' ? found : NULL;
 }
 
+/* Without a scheme it is https. False if it is too long. */
+static bool complete_url(struct server_options *options)
+{
+    if (strstr(options->url, "://") != NULL) {
+        return strlen(options->url) < SERVER_URL_SIZE;
+    }
+    int length =
+        snprintf(options->completed, sizeof options->completed, "https://%s", options->url);
+    options->url = options->completed;
+    return length > 0 && (size_t)length < sizeof options->completed;
+}
+
 bool server_options_complete(struct server_options *options)
 {
     options->url = or_environment(options->url, "FERRY_SERVER");
@@ -39,7 +52,20 @@ bool server_options_complete(struct server_options *options)
     } else if (options->token == NULL) {
         cli_fail("no token: give --token T or set FERRY_TOKEN");
     }
-    return options->url != NULL && options->token != NULL;
+    if (options->url == NULL || options->token == NULL) {
+        return false;
+    }
+    if (!complete_url(options)) {
+        cli_fail("the server's URL is too long");
+        return false;
+    }
+    if (!options->insecure_http && !http_url_is_safe(options->url)) {
+        cli_fail("%s: the server's URL must be https (http only to this machine, or with "
+                 "--insecure-http)",
+                 options->url);
+        return false;
+    }
+    return true;
 }
 
 bool server_client_created(const struct server_client *client)

@@ -12,10 +12,23 @@
 
 #include <cjson/cJSON.h>
 
+enum { SERVER_URL_SIZE = 1024 };
+
+/* How to reach the server; for the usage of a command. */
+#define SERVER_USAGE                                                                               \
+    "  --server URL   https://host[:port] (or FERRY_SERVER in the environment); plain http to\n"   \
+    "                 this machine only\n"                                                         \
+    "  --token T      a publish token (better: FERRY_TOKEN in the environment, which no\n"         \
+    "                 process list shows)\n"                                                       \
+    "  --ca FILE      certificate authority of the server, PEM (default: the system's)\n"          \
+    "  --insecure-http  plain http to any machine: everyone on the way sees the token\n"
+
 struct server_options {
-    const char *url;   /* http(s)://host[:port], or NULL: the environment's FERRY_SERVER */
-    const char *token; /* or NULL: the environment's FERRY_TOKEN, which no process list shows */
-    const char *ca;    /* PEM file of the certificate authority; NULL: the system's */
+    const char *url;    /* [https://]host[:port], or NULL: the environment's FERRY_SERVER */
+    const char *token;  /* or NULL: the environment's FERRY_TOKEN, which no process list shows */
+    const char *ca;     /* PEM file of the certificate authority; NULL: the system's */
+    bool insecure_http; /* plain http also to other machines: the token goes in the clear */
+    char completed[SERVER_URL_SIZE]; /* `url` with its scheme, when it had none */
 };
 
 struct server_client; /* one connection */
@@ -32,7 +45,10 @@ struct server_upload {
     void *ctx;
 };
 
-/* Completes the options from the environment. False after a message: url or token is missing. */
+/*
+ * Completes the options from the environment, and the URL by https. False after a message: url or
+ * token is missing, or the token would go in the clear to another machine.
+ */
 bool server_options_complete(struct server_options *options);
 
 /* Returns NULL after a message. The options must outlive the client. */

@@ -451,6 +451,8 @@ def test_the_command_line_publishes_and_lists(server, images):
     wrong = run(BIN / "ferry", "releases", "--server", url, "--token", "wrong")
     assert wrong.returncode == 1 and "token" in wrong.stderr
     assert run(BIN / "ferry", "publish", "--server", url, env=env).returncode == 2
+    far = run(BIN / "ferry", "publish", "--server", "http://192.0.2.1", *files, env=env)
+    assert far.returncode == 2 and "must be https" in far.stderr  # asked for nothing yet
     nobody = run(BIN / "ferry", "releases", "--server", "http://127.0.0.1:1", env=env)
     assert nobody.returncode == 1 and nobody.stderr
 
@@ -518,6 +520,36 @@ def test_a_failed_release_is_not_offered_again_until_there_is_another(server, im
     assert (state["action"]["state"], state["action"]["message"]) == ("failure", "reverted")
     server.publish([images.make("1.0.1", "a")], "1.0.1")
     assert server.offer("node") not in (None, action)
+
+
+def test_a_failed_release_is_offered_again_on_request(server, images, release):
+    retry = "/api/v1/targets/node/retry"
+    assert server.api("POST", retry).is_problem(404, "no_target")
+    server.config_data("node", board=BOARD, version="0.9.0")
+    assert server.api("POST", retry).is_problem(409, "no_failure")
+    for _ in range(4):  # as often as somebody asks
+        first = server.offer("node")
+        assert server.api("POST", retry).is_problem(409, "no_failure")
+        server.feedback("node", first, "closed", "failure", details=["reverted"])
+        assert server.offer("node") is None
+        assert server.ask("POST", retry).is_problem(401, "no_token")
+        again = server.api("POST", retry)
+        assert again.status == 201 and again.json["action"]["state"] == "pending"
+        assert server.offer("node") == str(again.json["action"]["id"]) != first
+    server.feedback("node", server.offer("node"), "closed", "success")
+    assert server.api("POST", retry).is_problem(409, "no_failure")
+
+
+def test_a_client_that_restarted_sees_what_was_told(server, release):
+    server.config_data("node", board=BOARD, version="0.9.0")
+    path = f"/deploymentBase/{server.offer('node')}"
+    assert "actionHistory" not in server.device("node", path=path).json
+    history = server.device("node", path=path + "?c=1&actionHistory=10").json["actionHistory"]
+    assert history["messages"] == []
+    server.feedback("node", server.offer("node"), "proceeding", details=["the node takes it"])
+    server.feedback("node", server.offer("node"), "proceeding", progress=(1, 2))
+    history = server.device("node", path=path + "?actionHistory=10").json["actionHistory"]
+    assert history == {"status": "RUNNING", "messages": ["the node takes it"]}
 
 
 def test_a_release_that_never_takes_is_offered_three_times(server, release):
@@ -962,6 +994,13 @@ def test_tls(tmp_path, images, certificate):
         assert good.returncode == 0 and "1.0.0" in good.stdout
         bad = run(BIN / "ferry", "releases", "--server", url, env=env)
         assert bad.returncode == 1 and "certificate" in bad.stderr.lower()
+        image = images.folder / "key-1.0.1-a-1.img"
+        images.make("1.0.1", "a")
+        words = [BIN / "ferry", "publish", "--ca", cert, image, "--server"]
+        other = run(*words, f"https://localhost:{server.port}", env=env)  # not in the certificate
+        assert other.returncode == 1 and "localhost" in other.stderr
+        good = run(*words, f"127.0.0.1:{server.port}", env=env)  # without a scheme: https
+        assert good.returncode == 0 and "1.0.1" in good.stdout, good.stderr
         old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
         with warnings.catch_warnings():
