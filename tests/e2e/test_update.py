@@ -70,6 +70,26 @@ def test_broken_application_is_reverted(node, variant):
     assert slot_hash(board, "a") == before
 
 
+def test_jump_leaves_the_reset_state(node):
+    """demo_app_strict compares 44 registers with their reset values before anything else."""
+    board, keys = node
+    send(board, *keys.sign_app("_strict", "1.1.0"), check=True)
+    assert is_confirmed(board.info(), "b", "1.1.0")
+
+
+def test_update_without_a_crystal(tmp_path):
+    keys = Keys(tmp_path)
+    first = keys.sign_app("", "1.0.0")
+    board = Board(tmp_path, keys.provision(first[0]), speed=4, options=("--no-hse",))
+    try:
+        send(board, *keys.sign_app("", "1.1.0"), check=True)
+        info = board.settled()
+        assert is_confirmed(info, "b", "1.1.0")
+        assert any("crystal" in warning for warning in info["warnings"])
+    finally:
+        board.stop()
+
+
 def test_refused_at_open_erases_nothing(node, tmp_path):
     board, keys = node
     app_a, app_b = (keys.folder / f"demo_app-1.0.0-{s}.img" for s in "ab")

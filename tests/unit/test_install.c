@@ -444,6 +444,51 @@ static void a_crc_beyond_the_file_is_refused(void **test)
     assert_int_equal(bench->link.receiver.install.stage, FERRY_INSTALL_WRITING);
 }
 
+/* Invariant 2: what CLOSE accepted is tried, whatever somebody claims later. */
+static void an_accepted_image_survives_a_wrong_close(void **test)
+{
+    struct bench *bench = *test;
+    assert_int_equal(kit_link_install(&bench->link, bench->file, bench->size), FERRY_OK);
+    struct ferry_close close = {(uint32_t)bench->size, 1, 0};
+    uint8_t message[FERRY_REPLY_MAX];
+    assert_int_equal(kit_link_open_file(&bench->link, bench->file, bench->size), FERRY_OK);
+    kit_link_ask(&bench->link, message,
+                 ferry_message_write_close(message, bench->link.tag, &close));
+    assert_int_equal(-(int)bench->link.answer[4], FERRY_CRC);
+    expect_installed(bench);
+}
+
+static void a_revert_ends_the_transfer(void **test)
+{
+    struct bench *bench = *test;
+    assert_int_equal(kit_link_install(&bench->link, bench->file, bench->size), FERRY_OK);
+    assert_int_equal(kit_link_open_file(&bench->link, bench->file, bench->size), FERRY_OK);
+    assert_int_equal(
+        kit_link_hash(&bench->link, FERRY_REVERT, kit_link_file_hash(bench->file, bench->size)),
+        FERRY_OK);
+    assert_int_equal(kit_link_close(&bench->link, bench->file, bench->size), FERRY_REVERTED);
+    assert_int_equal(bench->link.journal.state.phase, FERRY_PHASE_NONE);
+}
+
+/* Power fails in the erase itself: nothing may say that the sector was erased. */
+static void an_erase_that_was_cut_is_not_journalled(void **test)
+{
+    struct bench *bench = *test;
+    uint32_t sector = ferry_board_sector_at(bench->board, bench->board->slots[FERRY_SLOT_B].start);
+    bool seen = false;
+
+    for (uint32_t at = 1; at < 40 && !seen; at++) {
+        kit_flash_arm(&bench->flash, KIT_CUT_TORN, at, at);
+        (void)kit_link_open_file(&bench->link, bench->file, bench->size);
+        (void)kit_link_send(&bench->link, bench->file, 256);
+        seen = bench->flash.erases[sector] > 0; /* the cut hit it: nothing works after a cut */
+        kit_flash_power_on(&bench->flash);
+        kit_link_start(&bench->link, &bench->flash, FERRY_SLOT_NONE);
+        assert_int_equal(bench->link.journal.state.erased, 0);
+    }
+    assert_true(seen);
+}
+
 static void an_accepted_image_opens_at_its_end(void **test)
 {
     struct bench *bench = *test;
@@ -491,6 +536,9 @@ int main(void)
         TEST(a_repeated_close_gets_the_same_acceptance),
         TEST(a_repeated_close_gets_the_same_refusal),
         TEST(close_while_closing_is_busy),
+        TEST(an_accepted_image_survives_a_wrong_close),
+        TEST(a_revert_ends_the_transfer),
+        TEST(an_erase_that_was_cut_is_not_journalled),
         TEST(the_crc_may_begin_where_a_resume_did),
         TEST(a_crc_over_other_bytes_is_refused),
         TEST(a_crc_beyond_the_file_is_refused),

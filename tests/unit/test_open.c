@@ -268,6 +268,28 @@ static void the_running_slot(void **test)
 }
 
 /* The confirmed image is corrupt: the other slot, the last one that boots, is out of bounds too. */
+/* The confirmed image's magic word is gone: the slot reads as empty, and does not boot either. */
+static void the_last_image_beside_an_empty_confirmed_slot(void **test)
+{
+    struct bench *bench = *test;
+    kit_flash_load(&bench->flash, kit_board.slots[FERRY_SLOT_B].start, bench->file, bench->size);
+    bench->link.node.content[FERRY_SLOT_A] = FERRY_CONTENT_EMPTY;
+    bench->link.node.content[FERRY_SLOT_B] = FERRY_CONTENT_VERIFIED;
+    refused(bench, FERRY_SLOT_CONFIRMED);
+}
+
+static void an_empty_confirmed_slot_can_be_filled(void **test)
+{
+    struct bench *bench = *test;
+    bench->link.node.content[FERRY_SLOT_A] = FERRY_CONTENT_EMPTY;
+    bench->link.node.content[FERRY_SLOT_B] = FERRY_CONTENT_EMPTY;
+    struct kit_image image = kit_image_defaults(&kit_board, FERRY_SLOT_A, 6, PAYLOAD);
+    size_t size;
+    uint8_t *file = kit_image_build(&image, &size);
+    assert_int_equal(kit_link_install(&bench->link, file, size), FERRY_OK);
+    free(file);
+}
+
 static void the_last_image_that_boots(void **test)
 {
     struct bench *bench = *test;
@@ -367,6 +389,8 @@ int main(void)
         TEST(the_confirmed_slot),
         TEST(the_running_slot),
         TEST(the_last_image_that_boots),
+        TEST(the_last_image_beside_an_empty_confirmed_slot),
+        TEST(an_empty_confirmed_slot_can_be_filled),
         TEST(a_lower_counter),
         TEST(an_equal_counter_is_taken),
         TEST(an_unknown_key),
