@@ -1,0 +1,33 @@
+/*
+ * conformance.h - what every port must do, as a program part that runs wherever the port runs: on a
+ * host, or on the chip. Freestanding C: no heap, no stdio. Each part tests one struct of
+ * ferry/port.h and stops at the first breach.
+ *
+ * A part returns 0, or the number of the line in conformance.c that failed.
+ */
+#ifndef FERRY_CONFORMANCE_H
+#define FERRY_CONFORMANCE_H
+
+#include "ferry/board.h"
+#include "ferry/port.h"
+
+/*
+ * Flash.
+ *   sector: number of a sector that may be lost; its content is gone afterwards.
+ *   refused: an address (multiple of 4) where programming has to be refused, for example in a
+ *   write-protected sector, or 0 where the port has no such place.
+ */
+int ferry_conformance_flash(const struct ferry_flash *flash, const struct ferry_board *board,
+                            uint32_t sector, uint32_t refused);
+
+/* Clock: runs for 40 ms by itself, at most 2^27 calls. */
+int ferry_conformance_clock(const struct ferry_clock *clock);
+
+/*
+ * Stream. The peer must send back every byte that it receives, in order.
+ *   between: called while the part waits for the peer; NULL where the peer needs no help.
+ */
+int ferry_conformance_stream(const struct ferry_stream *stream, const struct ferry_clock *clock,
+                             void (*between)(void));
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * run_board - runs the conformance application on the virtual board and tells its verdict.
+ *
+ *   run_board BOARD conformance.bin ADDRESS
+ *
+ * ADDRESS: where the binary is linked to. Its vectors are also put where the core looks for them
+ * after a reset, into a sector that is then write-protected: there is no bootloader. The board's
+ * UART is connected to itself: every byte comes back.
+ */
+#include "ferry_sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MARK = 0x434F4E46, BINARY_MAX = 1 << 16, VECTOR_BYTES = 0x200, FIRST_WRP = 16 };
+static const uint64_t limit_ns = 60000000000;
+
+static void on_uart(void *ctx, struct ferry_sim *sim, unsigned port, uint8_t byte)
+{
+    (void)ctx;
+    ferry_sim_uart_send(sim, port, &byte, 1);
+}
+
+static void on_event(void *ctx, const struct ferry_sim_event *event)
+{
+    (void)ctx;
+    if (event->kind == FERRY_SIM_EV_FAULT || event->kind == FERRY_SIM_EV_MISUSE ||
+        event->kind == FERRY_SIM_EV_LOCKUP) {
+        fprintf(stderr, "%s at 0x%08x: %s\n", ferry_sim_event_name(event->kind), (unsigned)event->b,
+                event->text);
+    }
+}
+
+static bool is_over(void *ctx, struct ferry_sim *sim)
+{
+    struct ferry_sim_cpu *cpu = ctx;
+    ferry_sim_cpu(sim, cpu);
+    return cpu->sleeping && cpu->r[1] == MARK;
+}
+
+static size_t read_binary(const char *path, uint8_t *bytes)
+{
+    FILE *in = fopen(path, "rb");
+    size_t size = in == NULL ? 0 : fread(bytes, 1, BINARY_MAX, in);
+
+    if (in != NULL) {
+        fclose(in);
+    }
+    return size;
+}
+
+static int run(struct ferry_sim *sim)
+{
+    static const char *const parts[] = {"?", "flash", "clock", "stream"};
+    struct ferry_sim_cpu cpu;
+
+    ferry_sim_power_on(sim);
+    ferry_sim_run_while_not(sim, is_over, &cpu, limit_ns);
+    if (!is_over(&cpu, sim)) {
+        fprintf(stderr, "no verdict within 60 s of virtual time, pc 0x%08x\n", (unsigned)cpu.r[15]);
+        return 1;
+    }
+    uint32_t part = cpu.r[0] >> 16 & 3, line = cpu.r[0] & 0xFFFF;
+    if (cpu.r[0] != 0) {
+        fprintf(stderr, "%s: conformance.c:%u\n", parts[part], (unsigned)line);
+        return 1;
+    }
+    printf("stm32f4: flash, clock, stream conform\n");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static uint8_t binary[BINARY_MAX];
+    struct ferry_sim *sim;
+
+    if (argc != 4) {
+        fprintf(stderr, "usage: run_board BOARD conformance.bin ADDRESS\n");
+        return 2;
+    }
+    size_t size = read_binary(argv[2], binary);
+    if (size == 0) {
+        fprintf(stderr, "%s is not built: skipped\n", argv[2]);
+        return 77;
+    }
+    uint32_t address = (uint32_t)strtoul(argv[3], NULL, 16);
+    if (ferry_sim_create(&sim, argv[1], NULL) != FERRY_SIM_OK ||
+        ferry_sim_load(sim, address, binary, size) != FERRY_SIM_OK ||
+        ferry_sim_load(sim, ferry_sim_flash_base(sim), binary,
+                       size < VECTOR_BYTES ? size : VECTOR_BYTES) != FERRY_SIM_OK) {
+        fprintf(stderr, "run_board: the board cannot be made\n");
+        return 2;
+    }
+    ferry_sim_set_option_bytes(sim, ferry_sim_option_bytes(sim) & ~(1U << FIRST_WRP));
+    ferry_sim_on_uart(sim, 0, on_uart, NULL);
+    ferry_sim_on_event(sim, on_event, NULL);
+    int verdict = run(sim);
+    ferry_sim_destroy(sim);
+    return verdict;
+}
