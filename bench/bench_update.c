@@ -193,7 +193,8 @@ static struct figures update(struct run *run)
     uint64_t data_ns = ferry_sim_time_ns(run->sim), last_ns = data_ns;
     uint32_t before = run->sender.counts.wire_bytes;
     ferry_sender_data(&run->sender, now_ms(run));
-    while (ferry_sender_step(&run->sender, now_ms(run)) == FERRY_MORE) {
+    int status;
+    while ((status = ferry_sender_step(&run->sender, now_ms(run))) == FERRY_MORE) {
         pump(run);
         ferry_sim_run_for(run->sim, QUANTUM_NS);
         bool all = run->sender.sent == run->sender.total && ferry_sim_uart_queued(run->sim, 0) == 0;
@@ -201,6 +202,9 @@ static struct figures update(struct run *run)
             last_ns = ferry_sim_time_ns(run->sim);
             figures.wire_bytes = run->sender.counts.wire_bytes - before;
         }
+    }
+    if (status != FERRY_OK) {
+        die(ferry_status_name(status));
     }
     figures.data_s = (double)(last_ns - data_ns) / ns_per_s;
     ferry_sender_close(&run->sender, now_ms(run));
