@@ -132,6 +132,9 @@ static void handle_stop(struct ferry_sim *b, enum sim_cpu_stop why)
     switch (why) {
     case SIM_CPU_DEADLINE:
         break;
+    case SIM_CPU_REPLAY:
+        sim_replay_step(b);
+        break;
     case SIM_CPU_SVC:
         sim_exception_svc(b);
         break;

@@ -61,6 +61,10 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *ctx)
         stop(b, SIM_CPU_DEADLINE);
         return;
     }
+    if (b->replay.function_count && sim_replay_stops(b, (uint32_t)address)) {
+        stop(b, SIM_CPU_REPLAY);
+        return;
+    }
     uint32_t halfwords = size >> 1;
     b->block_pc = (uint32_t)address;
     b->block_size = size;

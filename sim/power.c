@@ -38,6 +38,7 @@ static void reset_logic(struct ferry_sim *b, uint32_t cause)
     b->s.stall_until_ps = 0;
     b->dead = b->bus_fault = b->watch_masks = false;
     b->s.unclocked_told = 0;
+    sim_replay_forget(b);
     sim_flash_abort(b);
     sim_flash_reset(b);
     sim_rcc_reset(b, cause);

@@ -254,6 +254,7 @@ struct sim_state {
 /** Why the CPU engine came back. */
 enum sim_cpu_stop {
     SIM_CPU_DEADLINE,
+    SIM_CPU_REPLAY,
     SIM_CPU_SVC,
     SIM_CPU_EXC_RETURN,
     SIM_CPU_BKPT,
@@ -269,6 +270,32 @@ enum sim_cpu_stop {
 struct sim_region {
     struct ferry_sim *b;
     uint32_t base;
+};
+
+/* ---- replay.c ---- */
+#define SIM_REPLAY_FUNCTIONS 4u
+#define SIM_REPLAY_INPUT     256u
+#define SIM_REPLAY_ENTRIES   64u
+
+struct sim_replay_function {
+    uint32_t address;
+    uint32_t sizes[4]; /* bytes that r0-r3 point to; 0: not an argument */
+};
+
+struct sim_replay_entry {
+    uint32_t address, result;
+    uint64_t duration_ps;
+    uint8_t input[SIM_REPLAY_INPUT];
+};
+
+struct sim_replay {
+    struct sim_replay_function function[SIM_REPLAY_FUNCTIONS];
+    struct sim_replay_entry entry[SIM_REPLAY_ENTRIES];
+    struct sim_replay_entry running; /* being executed for the first time */
+    uint32_t function_count, entry_count;
+    uint32_t return_to, sp; /* of the running one; return_to 0: none */
+    uint32_t pass;          /* do not stop at this address once */
+    uint64_t started_ps, replayed;
 };
 
 struct ferry_sim {
@@ -308,6 +335,7 @@ struct ferry_sim {
     bool flush_pending;
     uint32_t flush_low, flush_high; /* flash offsets whose translated code is stale */
 
+    struct sim_replay replay;
     struct sim_spi_master spi;
     struct sim_i2c_master i2c;
     bool stop_requested, power_cut_done;
@@ -347,6 +375,14 @@ int sim_cpu_reopen(struct ferry_sim *b);
 void sim_cpu_reset(struct ferry_sim *b, uint32_t sp, uint32_t pc);
 /** Run blocks until deadline_ps or something to handle. */
 enum sim_cpu_stop sim_cpu_run(struct ferry_sim *b);
+
+/* ---- replay.c: see ferry_sim_replay ---- */
+/** Is this block's start one to stop at? For the block hook. */
+bool sim_replay_stops(struct ferry_sim *b, uint32_t address);
+/** After such a stop: the function begins or has returned. */
+void sim_replay_step(struct ferry_sim *b);
+/** A reset or a restore came in between. */
+void sim_replay_forget(struct ferry_sim *b);
 void sim_cpu_save(struct ferry_sim *b, struct sim_cpu_regs *out);
 void sim_cpu_load(struct ferry_sim *b, const struct sim_cpu_regs *in);
 uint32_t sim_cpu_get(struct ferry_sim *b, int reg);

@@ -387,6 +387,21 @@ struct ferry_sim_snapshot *ferry_sim_snapshot(struct ferry_sim *sim);
 int ferry_sim_restore(struct ferry_sim *sim, const struct ferry_sim_snapshot *snapshot);
 void ferry_sim_snapshot_free(struct ferry_sim_snapshot *snapshot); /**< NULL is fine */
 
+/* ---- replay ---------------------------------------------------------------------------------- */
+
+/**
+ * Execute a function of the firmware once for each input; from then on only let its time pass and
+ * return the same result. For long series of runs over the same signatures. The caller vouches that
+ * the function is pure: its result is r0 and depends on nothing but the bytes that r0-r3 point to,
+ * and it writes nothing but its stack. Interrupts that come meanwhile wait, as in a flash stall.
+ * @param address of the function
+ * @param sizes   bytes behind r0, r1, r2, r3; 0: not an argument; 256 bytes in all
+ * @return E_ARGUMENT (more than 4 functions, sizes)
+ */
+int ferry_sim_replay(struct ferry_sim *sim, uint32_t address, const uint32_t sizes[4]);
+/** How often a result was replayed. */
+uint64_t ferry_sim_replayed(const struct ferry_sim *sim);
+
 #ifdef __cplusplus
 }
 #endif

@@ -14,6 +14,7 @@
  *   --seconds N      stop after this time; the trials are then taken in random order
  *   --seed N         where the random numbers start (default 1)
  *   --part I/N       only every N-th trial, from the I-th (for several processes)
+ *   --verify LIST    addresses of p256_ecdsa_verify in bootloader and old application, with commas
  *   --no-shortcuts   follow every trial to its end (see sweep_rig.h)
  *   --only OP:MODE:SEED[:OP:MODE:SEED]   one trial of one story, as a violation report names it
  *   --results FILE   totals as JSON
@@ -28,10 +29,11 @@
 #include <string.h>
 #include <time.h>
 
-enum { FRESH_ENGINE = 2000, PROGRESS_S = 10, VIOLATIONS_SHOWN = 20 };
+enum { PROGRESS_S = 10, VIOLATIONS_SHOWN = 20 };
 
 struct options {
     const char *board, *factory, *image, *bad, *silent, *stories, *results, *only;
+    const char *verify;
     uint32_t seeds, step, word_seeds, doubles, seconds, seed, part, parts;
     bool full, no_shortcuts;
 };
@@ -299,9 +301,7 @@ static void sweep(struct sweep_rig *rig, const struct options *options, double u
     }
     size_t run = 0;
     for (size_t i = options->part; i < tasks.count && now_s() < until_s; i += options->parts) {
-        if (++run % FRESH_ENGINE == 0 && !sweep_rig_start(rig)) {
-            die("the uncut run went well once, and not again");
-        }
+        run++;
         run_task(rig, &tasks.list[i], totals);
         progress(rig, &tasks, i, started_s, &told_s, totals);
     }
@@ -372,16 +372,35 @@ static void print_resumes(const struct totals *totals)
 
 /* ---- options --------------------------------------------------------------------------------- */
 
-static const struct option long_options[] = {
-    {"board", required_argument, NULL, 'b'},   {"factory", required_argument, NULL, 'f'},
-    {"image", required_argument, NULL, 'i'},   {"bad", required_argument, NULL, 'x'},
-    {"silent", required_argument, NULL, 'y'},  {"stories", required_argument, NULL, 't'},
-    {"results", required_argument, NULL, 'r'}, {"only", required_argument, NULL, 'o'},
-    {"seeds", required_argument, NULL, 's'},   {"step", required_argument, NULL, 'n'},
-    {"double", required_argument, NULL, 'd'},  {"word-seeds", required_argument, NULL, 'w'},
-    {"seconds", required_argument, NULL, 'l'}, {"seed", required_argument, NULL, 'e'},
-    {"part", required_argument, NULL, 'p'},    {"full", no_argument, NULL, 'F'},
-    {"no-shortcuts", no_argument, NULL, 'N'},  {NULL, 0, NULL, 0}};
+static const struct option long_options[] = {{"board", required_argument, NULL, 'b'},
+                                             {"factory", required_argument, NULL, 'f'},
+                                             {"image", required_argument, NULL, 'i'},
+                                             {"bad", required_argument, NULL, 'x'},
+                                             {"silent", required_argument, NULL, 'y'},
+                                             {"stories", required_argument, NULL, 't'},
+                                             {"results", required_argument, NULL, 'r'},
+                                             {"only", required_argument, NULL, 'o'},
+                                             {"seeds", required_argument, NULL, 's'},
+                                             {"step", required_argument, NULL, 'n'},
+                                             {"double", required_argument, NULL, 'd'},
+                                             {"word-seeds", required_argument, NULL, 'w'},
+                                             {"seconds", required_argument, NULL, 'l'},
+                                             {"seed", required_argument, NULL, 'e'},
+                                             {"part", required_argument, NULL, 'p'},
+                                             {"full", no_argument, NULL, 'F'},
+                                             {"no-shortcuts", no_argument, NULL, 'N'},
+                                             {"verify", required_argument, NULL, 'v'},
+                                             {NULL, 0, NULL, 0}};
+
+/* Hexadecimal, with commas. */
+static void read_addresses(const char *text, uint32_t addresses[4])
+{
+    char *end;
+    for (size_t i = 0; i < 4 && text != NULL && *text != '\0'; i++) {
+        addresses[i] = (uint32_t)strtoul(text, &end, 16);
+        text = *end == ',' ? end + 1 : end;
+    }
+}
 
 static uint32_t number(const char *text)
 {
@@ -435,6 +454,9 @@ static void take(struct options *options, int option, char *text)
         break;
     case 'F':
         options->full = true;
+        break;
+    case 'v':
+        options->verify = text;
         break;
     case 'N':
         options->no_shortcuts = true;
@@ -495,13 +517,14 @@ int main(int argc, char **argv)
     static struct totals totals;
     struct options options = read_options(argc, argv);
     const struct ferry_board *board = ferry_board_find(options.board);
-    struct sweep_files files = {NULL, 0, {NULL, 0, {0}}};
+    struct sweep_files files = {NULL, 0, {NULL, 0, {0}}, {0}};
     double started_s = now_s(), left = 0;
 
     if (board == NULL) {
         die("no such board");
     }
     files.factory_hex = (char *)read_file(options.factory, &files.factory_size);
+    read_addresses(options.verify, files.verify);
     for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
         left += is_listed(options.stories, stories[i].name);
     }

@@ -7,6 +7,7 @@
 enum {
     RESTART_MS = 50, /* a QUERY at once would be answered by the program that is going to reset */
     QUICK_MS = 20,   /* QUERY repeats that catch the listen window */
+    START_MS = 700,  /* an application runs by then */
     CALM_MS = 200,   /* between two looks at a running application */
     PATIENCE_MS = 10000,
     AWAY_MS = 1500, /* silence after which a bootloader that could start something has done so */
@@ -215,7 +216,7 @@ static void answered(struct sweep_peer *peer, int status, uint32_t now_ms)
         peer->stage = SWEEP_CLOSE;
     } else if (status == FERRY_OK) {
         peer->accepted = true;
-        reset(peer, AWAY_MS, now_ms);
+        reset(peer, START_MS, now_ms);
     } else if (status == FERRY_JOURNAL_FULL) {
         reset(peer, RESTART_MS, now_ms);
     } else if (is_lost_contact(status)) {
@@ -276,7 +277,7 @@ void sweep_peer_init(struct sweep_peer *peer, const struct sweep_story *story,
     peer->slot_count = slot_count;
     peer->running = FERRY_SLOT_NONE;
     ferry_sender_init(&peer->sender, 1);
-    pause(peer, story->by_application ? AWAY_MS : 0, 0);
+    pause(peer, story->by_application ? START_MS : 0, 0);
 }
 
 void sweep_peer_after_cut(struct sweep_peer *peer, bool unaware, uint32_t silence_ms,

@@ -263,6 +263,8 @@ static void note_torn(struct sweep_rig *rig, const struct sweep_cut *cut)
 static void recover(struct sweep_rig *rig, const struct sweep_cut *cut)
 {
     uint32_t style = style_of(cut);
+    bool at_once =
+        style == 1 && !rig->story->by_application; /* a QUERY would hold the bootloader */
 
     if (cut->mode == SWEEP_NRST) {
         ferry_sim_reset(rig->sim);
@@ -271,7 +273,7 @@ static void recover(struct sweep_rig *rig, const struct sweep_cut *cut)
         ferry_sim_uart_flush(rig->sim, 0);
         ferry_sim_power_on(rig->sim);
     }
-    sweep_peer_after_cut(&rig->peer, style == 0, style == 1 ? 0 : SILENCE_MS, now_ms(rig));
+    sweep_peer_after_cut(&rig->peer, style == 0, at_once ? 0 : SILENCE_MS, now_ms(rig));
 }
 
 static bool in_application(void *ctx, struct ferry_sim *sim)
@@ -456,6 +458,10 @@ static bool make_board(struct sweep_rig *rig)
     }
     if (rig->story->room > 0) {
         age_journal(rig, rig->story->room);
+    }
+    for (size_t i = 0; i < 4 && rig->memo && files->verify[i] != 0; i++) {
+        const uint32_t sizes[4] = {64, 64, 32, 0}; /* signature, public key, hash */
+        ferry_sim_replay(rig->sim, files->verify[i], sizes);
     }
     ferry_sim_on_uart(rig->sim, 0, on_uart, rig);
     ferry_sim_on_event(rig->sim, on_event, rig);

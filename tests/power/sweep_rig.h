@@ -6,6 +6,7 @@
  * flash and promises right after the cut equal those of an earlier one is not run again (the end of
  * one operation is the start of the next); one whose flash at "accepted" equals that of an earlier
  * one that came to its right end is not followed further. Neither is taken while a bit is unstable.
+ * A third one is the board's: a signature check is executed once for each input, then replayed.
  */
 #ifndef SWEEP_RIG_H
 #define SWEEP_RIG_H
@@ -41,6 +42,7 @@ struct sweep_files {
     const char *factory_hex; /* text, borrowed */
     size_t factory_size;
     struct sweep_image image; /* the one that the story brings */
+    uint32_t verify[4];       /* addresses of p256_ecdsa_verify, see ferry_sim_replay; 0: none */
 };
 
 enum { SWEEP_KNOWN = 1 << 20, SWEEP_SNAPSHOTS = 1024, SWEEP_WEAK = 4 };
