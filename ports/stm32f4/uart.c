@@ -51,7 +51,7 @@ void stm32f4_uart_start(uint8_t *ring, uint32_t half_bytes)
     (void)RCC_REGS->BOARD_UART_ENR;
     uart.ring = ring;
     uart.half = half_bytes;
-    stm32f4_uart.rx_capacity_bytes = 2 * half_bytes;
+    stm32f4_uart.rx_capacity_bytes = 2 * half_bytes - 1; /* a full ring would look empty */
 
     set_pin(BOARD_UART_PORT, BOARD_UART_TX_PIN, GPIO_PULL_NONE);
     set_pin(BOARD_UART_PORT, BOARD_UART_RX_PIN, GPIO_PULL_UP); /* an open line is silent */

@@ -1,6 +1,6 @@
 /*
- * The conformance test as an application for the STM32F4 port: flash, clock, and the stream of the
- * board's first transport. Ends with interrupts off, asleep; the verdict stands in registers, where
+ * The conformance test as an application for the STM32F4 port: flash, clock, and the
+ * stream of its UART. Ends with interrupts off, asleep; the verdict stands in registers, where
  * the virtual board (run_board.c) or a debugger reads it.
  *   r0  0, or part << 16 | line: part 1 flash, 2 clock, 3 stream
  *   r1  the mark below
@@ -12,8 +12,7 @@
 
 #define CONFORMANCE_MARK 0x434F4E46U /* "CONF" */
 
-__attribute__((section(".ring"),
-               aligned(4))) static uint8_t rings[STM32F4_TRANSPORTS_MAX][2 * BOARD_APP_RING_HALF];
+__attribute__((section(".ring"), aligned(4))) static uint8_t ring[2 * BOARD_APP_RING_HALF];
 
 int main(void);
 
@@ -31,7 +30,7 @@ static uint32_t run(void)
     if (line != 0) {
         return 2U << 16 | (uint32_t)line;
     }
-    line = ferry_conformance_stream(&stm32f4_transports[0]->stream, &stm32f4_clock, NULL);
+    line = ferry_conformance_stream(&stm32f4_uart, &stm32f4_clock, NULL);
     return line != 0 ? 3U << 16 | (uint32_t)line : 0;
 }
 
@@ -39,7 +38,7 @@ int main(void)
 {
     stm32f4_clock_start();
     stm32f4_tick_start();
-    stm32f4_transports_start(&rings[0][0], BOARD_APP_RING_HALF, 0);
+    stm32f4_uart_start(ring, BOARD_APP_RING_HALF);
 
     register uint32_t verdict __asm__("r0") = run();
     register uint32_t mark __asm__("r1") = CONFORMANCE_MARK;

@@ -80,8 +80,8 @@ int main(int argc, char **argv)
     }
     size_t size = read_binary(argv[2], binary);
     if (size == 0) {
-        fprintf(stderr, "%s is not built: skipped\n", argv[2]);
-        return 77;
+        fprintf(stderr, "%s is not built: run `make boards`\n", argv[2]);
+        return 2;
     }
     uint32_t address = (uint32_t)strtoul(argv[3], NULL, 16);
     if (ferry_sim_create(&sim, argv[1], NULL) != FERRY_SIM_OK ||

@@ -104,10 +104,10 @@ class Keys:
               "--version", version, "--security-counter", counter, binary, "-o", image)
         return image
 
-    def sign_app(self, variant, version, key=None):
+    def sign_app(self, variant, version, key=None, counter="auto"):
         """Both images of a demo application: variant "" or "_silent", "_large", ..."""
         folder = BUILD / self.board
-        return [self.sign(folder / f"demo_app{variant}_{slot}.bin", slot, version, key=key)
+        return [self.sign(folder / f"demo_app{variant}_{slot}.bin", slot, version, key=key, counter=counter)
                 for slot in "ab"]
 
     def provision(self, image):
