@@ -17,9 +17,11 @@ def node(tmp_path):
     keys = Keys(tmp_path)
     first = keys.sign_app("", "1.0.0")
     board = Board(tmp_path, keys.provision(first[0]), speed=4)
-    board.settled(60)
-    yield board, keys
-    board.stop()
+    try:
+        board.settled(60)
+        yield board, keys
+    finally:
+        board.stop()
 
 
 def send(board, *images, options=(), check=False):
