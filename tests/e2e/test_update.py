@@ -43,11 +43,11 @@ def test_send_installs_and_confirms(node):
     images = keys.sign_app("", "1.1.0")
     done = send(board, *images, check=True)
     assert done.returncode == 0
-    assert is_confirmed(board.info(), "b", "1.1.0")
+    assert is_confirmed(board.settled(60), "b", "1.1.0")
     assert slot_hash(board, "b", images[1])
     # and back to the other slot: the free one is chosen by asking the node
     send(board, *keys.sign_app("", "1.2.0"), check=True)
-    assert is_confirmed(board.info(), "a", "1.2.0")
+    assert is_confirmed(board.settled(60), "a", "1.2.0")
 
 
 @pytest.mark.parametrize("options", [(), ("--bootloader",)])
@@ -66,7 +66,7 @@ def test_broken_application_is_reverted(node, variant):
     done = send(board, *keys.sign_app(variant, "1.1.0"))
     board.command("speed", x=4)
     assert done.returncode == 1
-    info = board.info()
+    info = board.settled(60)
     assert is_confirmed(info, "a", "1.0.0")
     assert info["update"]["outcome"] == "TRIAL_EXHAUSTED"
     assert slot_hash(board, "a") == before
@@ -76,7 +76,7 @@ def test_jump_leaves_the_reset_state(node):
     """demo_app_strict compares 44 registers with their reset values before anything else."""
     board, keys = node
     send(board, *keys.sign_app("_strict", "1.1.0"), check=True)
-    assert is_confirmed(board.info(), "b", "1.1.0")
+    assert is_confirmed(board.settled(60), "b", "1.1.0")
 
 
 def test_update_without_a_crystal(tmp_path):
@@ -114,7 +114,7 @@ def test_refused_at_open_erases_nothing(node, tmp_path):
         assert done.returncode == 1, (image, done.stdout)
         assert name in done.stderr, (name, done.stderr)
     assert sum(board.command("counters")["erases"]) == before
-    assert is_confirmed(board.info(), "a", "1.0.0")
+    assert is_confirmed(board.settled(60), "a", "1.0.0")
 
 
 def test_pulled_cable_resumes(node):
@@ -127,7 +127,7 @@ def test_pulled_cable_resumes(node):
     board.command("plug")
     out, _ = sender.communicate(timeout=120)
     assert sender.returncode == 0, out
-    assert is_confirmed(board.info(), "b", "1.1.0")
+    assert is_confirmed(board.settled(60), "b", "1.1.0")
     assert board.command("counters")["erases"][6:8] == [1, 1]
 
 
@@ -177,7 +177,7 @@ def test_power_cuts_at_many_moments(node):
         board.command("power_on")
     out, _ = sender.communicate(timeout=180)
     assert sender.returncode == 0, out
-    assert is_confirmed(board.info(), "b", "1.1.0")
+    assert is_confirmed(board.settled(60), "b", "1.1.0")
     assert slot_hash(board, "b", images[1])
 
 
@@ -197,7 +197,7 @@ def test_confirm_by_command(node):
     send(board, *keys.sign_app("_silent", "1.1.0"), options=("--wait-confirm", "0"), check=True)
     wait_for("the trial runs", lambda: board.info()["update"]["phase"] == "trial", 60, 0.5)
     ferry("confirm", "--port", board.port)
-    assert is_confirmed(board.info(), "b", "1.1.0")
+    assert is_confirmed(board.settled(60), "b", "1.1.0")
     ferry("reset", "--port", board.port)
     assert is_confirmed(board.settled(60), "b", "1.1.0")
 
@@ -254,7 +254,7 @@ def test_gateway_and_server_restarts(tmp_path):
         wait_for("success", lambda: (lab.server.target("node-1") or {}).get("action", {})
                  .get("state") == "success", 120, 0.2)
         lab.stop_gateway()
-        assert is_confirmed(lab.board.info(), "b", "2.0.0")
+        assert is_confirmed(lab.board.settled(60), "b", "2.0.0")
         assert lab.board.command("counters")["erases"][6:8] == [1, 1]
 
 
