@@ -300,9 +300,9 @@ uint32_t ferry_journal_reserve(const struct ferry_board *board)
 /* An application that crashes at once and for ever must not wear the journal out. */
 static bool is_repetition(const struct ferry_boot_log *log, const struct ferry_boot_log *last)
 {
-    return memcmp((const uint8_t *)log + LOG_FROM, (const uint8_t *)last + LOG_FROM, LOG_BYTES) ==
-               0 &&
-           memcmp(&log->version, &last->version, VERSION_BYTES) == 0;
+    return log->reset_cause == last->reset_cause && log->action == last->action &&
+           log->slot == last->slot && log->attempts == last->attempts &&
+           log->error == last->error && ferry_version_compare(&log->version, &last->version) == 0;
 }
 
 int ferry_journal_log(struct ferry_journal *journal, struct ferry_boot_log *log)

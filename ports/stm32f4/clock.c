@@ -10,8 +10,6 @@ enum { HSE_POLLS = 133000, PLL_POLLS = 5400, HSI_HZ = 16000000 };
 /* Division by 2, 4, 8, 16 in PPRE1 and PPRE2: 4..7; not divided: 0. */
 #define PPRE(div) ((div) == 1 ? 0U : (div) == 2 ? 4U : (div) == 4 ? 5U : (div) == 8 ? 6U : 7U)
 
-static enum stm32f4_clock_source source = STM32F4_CLOCK_HSI;
-
 static bool wait_for(stm32f4_reg *reg, uint32_t mask, uint32_t value, uint32_t polls)
 {
     while ((*reg & mask) != value) {
@@ -51,22 +49,23 @@ void stm32f4_clock_start(void)
     /* Wait states before the faster clock (section 3.4.1). */
     FLASH_REGS->ACR = BOARD_WAIT_STATES | FLASH_ACR_PRFTEN | FLASH_ACR_ICEN | FLASH_ACR_DCEN;
     RCC_REGS->CFGR = FIELD(PPRE(BOARD_APB1_DIV), 10) | FIELD(PPRE(BOARD_APB2_DIV), 13);
-    bool crystal = start_hse();
-    if (!start_pll(crystal)) {
+    if (!start_pll(start_hse())) {
         RCC_REGS->CR &= ~RCC_CR_PLLON;
         return;
     }
-    source = crystal ? STM32F4_CLOCK_HSE : STM32F4_CLOCK_HSI_PLL;
     RCC_REGS->CFGR |= RCC_CFGR_SW_PLL;
     (void)wait_for(&RCC_REGS->CFGR, RCC_CFGR_SWS_MASK, RCC_CFGR_SWS_PLL, PLL_POLLS);
 }
 
 enum stm32f4_clock_source stm32f4_clock_source(void)
 {
-    return source;
+    if ((RCC_REGS->CFGR & RCC_CFGR_SWS_MASK) != RCC_CFGR_SWS_PLL) {
+        return STM32F4_CLOCK_HSI;
+    }
+    return (RCC_REGS->PLLCFGR & RCC_PLLCFGR_HSE) != 0 ? STM32F4_CLOCK_HSE : STM32F4_CLOCK_HSI_PLL;
 }
 
 uint32_t stm32f4_core_hz(void)
 {
-    return source == STM32F4_CLOCK_HSI ? HSI_HZ : BOARD_CORE_HZ;
+    return stm32f4_clock_source() == STM32F4_CLOCK_HSI ? HSI_HZ : BOARD_CORE_HZ;
 }
