@@ -37,24 +37,20 @@ static int record(struct ferry_install *install, const struct ferry_state *state
 
 static int record_durable(struct ferry_install *install, uint32_t durable, uint32_t erased)
 {
-    struct ferry_state state = *state_of(install);
+    struct ferry_state *state = ferry_journal_edit(install->node->journal);
 
-    state.durable = durable;
-    state.erased = erased;
-    return record(install, &state);
+    state->durable = durable;
+    state->erased = erased;
+    return record(install, state);
 }
 
 /* Ends the candidate without success; `outcome` says why. */
 static int record_outcome(struct ferry_install *install, int outcome)
 {
-    struct ferry_state state = *state_of(install);
+    struct ferry_state *state = ferry_journal_edit(install->node->journal);
 
-    state.phase = FERRY_PHASE_NONE;
-    state.attempts = 0;
-    state.durable = 0;
-    state.erased = 0;
-    state.outcome = (uint8_t)-outcome;
-    return record(install, &state);
+    ferry_state_end_candidate(state, outcome);
+    return record(install, state);
 }
 
 static bool is_candidate(const struct ferry_install *install, const uint8_t *hash)
@@ -128,19 +124,13 @@ int ferry_install_open(struct ferry_install *install, const struct ferry_open *o
 /* A new candidate: nothing of it is in flash, no sector is known to be erased. */
 static int record_new_candidate(struct ferry_install *install)
 {
-    struct ferry_state state = *state_of(install);
+    struct ferry_state *state = ferry_journal_edit(install->node->journal);
 
-    state.phase = FERRY_PHASE_FILLING;
-    state.candidate = install->image.slot;
-    state.attempts = 0;
-    state.outcome = 0;
-    state.durable = 0;
-    state.erased = 0;
-    memcpy(state.hash, install->image.hash, FERRY_HASH_SIZE);
-    if (state.confirmed == state.candidate) {
-        state.confirmed = FERRY_SLOT_NONE; /* single slot, or the confirmed image is corrupt */
+    ferry_state_set_candidate(state, FERRY_PHASE_FILLING, install->image.slot, &install->image);
+    if (state->confirmed == state->candidate) {
+        state->confirmed = FERRY_SLOT_NONE; /* single slot, or the confirmed image is corrupt */
     }
-    return record(install, &state);
+    return record(install, state);
 }
 
 int ferry_install_open_step(struct ferry_install *install)
@@ -279,8 +269,6 @@ static int close_again(struct ferry_install *install, const struct ferry_close *
 {
     struct ferry_node *node = install->node;
     const struct ferry_state *state = state_of(install);
-    uint8_t scratch[FERRY_IMAGE_TLV_MAX];
-    struct ferry_slot_reader reader;
 
     if (state->candidate >= node->board->slot_count || state->phase == FERRY_PHASE_FILLING) {
         return FERRY_NOT_OPEN;
@@ -288,9 +276,7 @@ static int close_again(struct ferry_install *install, const struct ferry_close *
     if (state->outcome != 0) {
         return -(int)state->outcome;
     }
-    struct ferry_image_source source =
-        ferry_image_from_slot(&reader, node->flash, node->board, state->candidate);
-    if (ferry_image_read(&source, scratch, &install->image) != FERRY_OK ||
+    if (ferry_node_read_image(node, state->candidate, &install->image) != FERRY_OK ||
         !is_candidate(install, install->image.hash) ||
         install->image.total_size != close->total_size) {
         return FERRY_NOT_OPEN;
@@ -345,14 +331,12 @@ static int crc_step(struct ferry_install *install, const struct ferry_image_sour
  * What is in flash must be what OPEN claimed. The hash was compared before; with the same hash, key
  * and signature the check of the signature at OPEN holds for the content too.
  */
-static int check_claims(const struct ferry_install *install,
-                        const struct ferry_image_source *source)
+static int check_claims(const struct ferry_install *install)
 {
     const struct ferry_image *claimed = &install->image;
     struct ferry_image found;
-    uint8_t scratch[FERRY_IMAGE_TLV_MAX];
 
-    int status = ferry_image_read(source, scratch, &found);
+    int status = ferry_node_read_image(install->node, claimed->slot, &found);
     if (status == FERRY_FLASH) {
         return status;
     }
@@ -365,16 +349,13 @@ static int check_claims(const struct ferry_install *install,
 
 static int record_pending(struct ferry_install *install)
 {
-    struct ferry_state state = *state_of(install);
+    struct ferry_state *state = ferry_journal_edit(install->node->journal);
 
-    if (state.phase == FERRY_PHASE_PENDING) {
+    if (state->phase == FERRY_PHASE_PENDING) {
         return FERRY_OK;
     }
-    state.phase = FERRY_PHASE_PENDING;
-    state.attempts = FERRY_TRIAL_ATTEMPTS_DEFAULT;
-    state.outcome = 0;
-    state.durable = install->image.total_size;
-    return record(install, &state);
+    ferry_state_set_candidate(state, FERRY_PHASE_PENDING, install->image.slot, &install->image);
+    return record(install, state);
 }
 
 static int check_slice(struct ferry_install *install, const struct ferry_image_source *source)
@@ -391,7 +372,7 @@ static int check_slice(struct ferry_install *install, const struct ferry_image_s
         return FERRY_MORE;
     }
     int status = crc_step(install, source);
-    return status == FERRY_OK ? check_claims(install, source) : status;
+    return status == FERRY_OK ? check_claims(install) : status;
 }
 
 int ferry_install_close_step(struct ferry_install *install)
@@ -423,44 +404,7 @@ void ferry_install_abort(struct ferry_install *install)
     install->stage = FERRY_INSTALL_IDLE;
 }
 
-/* ---- CONFIRM, REVERT ---------------------------------------------------------------------------
- */
-
-int ferry_install_confirm(struct ferry_install *install, const uint8_t hash[FERRY_HASH_SIZE])
-{
-    struct ferry_node *node = install->node;
-    struct ferry_state state = *state_of(install);
-    struct ferry_slot_reader reader;
-    struct ferry_image image;
-    uint8_t scratch[FERRY_IMAGE_TLV_MAX];
-
-    if (node->running == FERRY_SLOT_NONE || node->running != state.candidate) {
-        return FERRY_NOT_TRIAL;
-    }
-    if (!is_candidate(install, hash)) {
-        return FERRY_WRONG_IMAGE;
-    }
-    if (state.phase == FERRY_PHASE_NONE && state.confirmed == node->running) {
-        return FERRY_OK; /* said before */
-    }
-    if (state.phase != FERRY_PHASE_TRIAL) {
-        return FERRY_NOT_TRIAL;
-    }
-    struct ferry_image_source source =
-        ferry_image_from_slot(&reader, node->flash, node->board, node->running);
-    int status = ferry_image_read(&source, scratch, &image);
-    if (status != FERRY_OK) {
-        return status;
-    }
-    state.confirmed = node->running;
-    state.phase = FERRY_PHASE_NONE;
-    state.attempts = 0;
-    state.outcome = 0;
-    if (image.security_counter > state.security_counter) {
-        state.security_counter = image.security_counter;
-    }
-    return record(install, &state);
-}
+/* ---- REVERT ---------------------------------------------------------------------------------- */
 
 int ferry_install_revert(struct ferry_install *install, const uint8_t hash[FERRY_HASH_SIZE])
 {

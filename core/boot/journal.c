@@ -9,25 +9,22 @@ enum {
     AT_MAGIC = 0,
     AT_SEQUENCE = 4,
     AT_KIND = 8,
-    AT_CONFIRMED = 9,
-    AT_PHASE = 10,
-    AT_CANDIDATE = 11,
-    AT_ATTEMPTS = 12,
-    AT_OUTCOME = 13,
-    AT_COUNTER = 16,
-    AT_DURABLE = 20,
-    AT_ERASED = 24,
-    AT_HASH = 28,
-    AT_CRC = 60,
-
-    AT_LOG_RESET_CAUSE = 9,
-    AT_LOG_ACTION = 10,
-    AT_LOG_SLOT = 11,
-    AT_LOG_ATTEMPTS = 12,
+    AT_STATE = AT_KIND, /* struct ferry_state */
+    AT_LOG = 9,         /* of struct ferry_boot_log: reset_cause to error */
     AT_LOG_ERROR = 13,
     AT_LOG_BOOT = 16,
-    AT_LOG_VERSION = 20
+    AT_LOG_VERSION = 20,
+    AT_CRC = 60
 };
+
+/* The structs are copied whole into a record and out of it. */
+enum { LOG_FROM = offsetof(struct ferry_boot_log, reset_cause), LOG_BYTES = 5, VERSION_BYTES = 8 };
+_Static_assert(offsetof(struct ferry_state, hash) == 28 - AT_STATE &&
+                   sizeof(struct ferry_state) == AT_CRC - AT_STATE,
+               "the state has the layout of a record");
+_Static_assert(offsetof(struct ferry_boot_log, error) == LOG_FROM + LOG_BYTES - 1 &&
+                   sizeof(struct ferry_version) == VERSION_BYTES,
+               "so has the log, in three parts");
 
 enum { LOGS_KEPT = 8, SPARE_RECORDS = 16 };
 
@@ -46,62 +43,53 @@ static bool is_valid(const uint8_t *record, uint8_t kind)
            ferry_get_u32(record + AT_CRC) == ferry_crc32(0, record, AT_CRC);
 }
 
+/* Between the byte order of the machine and of a record, either way. */
+static void order_state(uint8_t *bytes)
+{
+    ferry_order_u32(bytes + offsetof(struct ferry_state, security_counter));
+    ferry_order_u32(bytes + offsetof(struct ferry_state, durable));
+    ferry_order_u32(bytes + offsetof(struct ferry_state, erased));
+}
+
+static void order_log(uint8_t *record)
+{
+    record[AT_LOG_ERROR] = (uint8_t)-record[AT_LOG_ERROR]; /* no sign in flash */
+    ferry_order_u16(record + AT_LOG_VERSION + offsetof(struct ferry_version, revision));
+    ferry_order_u32(record + AT_LOG_VERSION + offsetof(struct ferry_version, build));
+}
+
 static void put_state(uint8_t *record, const struct ferry_state *state)
 {
-    memset(record, 0, FERRY_RECORD_SIZE);
+    memcpy(record + AT_STATE, state, sizeof(*state));
     record[AT_KIND] = KIND_STATE;
-    record[AT_CONFIRMED] = state->confirmed;
-    record[AT_PHASE] = state->phase;
-    record[AT_CANDIDATE] = state->candidate;
-    record[AT_ATTEMPTS] = state->attempts;
-    record[AT_OUTCOME] = state->outcome;
-    ferry_put_u32(record + AT_COUNTER, state->security_counter);
-    ferry_put_u32(record + AT_DURABLE, state->durable);
-    ferry_put_u32(record + AT_ERASED, state->erased);
-    memcpy(record + AT_HASH, state->hash, FERRY_HASH_SIZE);
+    order_state(record + AT_STATE);
 }
 
 static void get_state(const uint8_t *record, struct ferry_state *state)
 {
-    state->confirmed = record[AT_CONFIRMED];
-    state->phase = record[AT_PHASE];
-    state->candidate = record[AT_CANDIDATE];
-    state->attempts = record[AT_ATTEMPTS];
-    state->outcome = record[AT_OUTCOME];
-    state->security_counter = ferry_get_u32(record + AT_COUNTER);
-    state->durable = ferry_get_u32(record + AT_DURABLE);
-    state->erased = ferry_get_u32(record + AT_ERASED);
-    memcpy(state->hash, record + AT_HASH, FERRY_HASH_SIZE);
+    memcpy(state, record + AT_STATE, sizeof(*state));
+    order_state((uint8_t *)state);
+    state->kind = 0;
 }
 
 static void put_log(uint8_t *record, const struct ferry_boot_log *log)
 {
     memset(record, 0, FERRY_RECORD_SIZE);
     record[AT_KIND] = KIND_LOG;
-    record[AT_LOG_RESET_CAUSE] = log->reset_cause;
-    record[AT_LOG_ACTION] = log->action;
-    record[AT_LOG_SLOT] = log->slot;
-    record[AT_LOG_ATTEMPTS] = log->attempts;
-    record[AT_LOG_ERROR] = (uint8_t)-log->error;
+    memcpy(record + AT_LOG, (const uint8_t *)log + LOG_FROM, LOG_BYTES);
     ferry_put_u32(record + AT_LOG_BOOT, log->boot);
-    record[AT_LOG_VERSION] = log->version.major;
-    record[AT_LOG_VERSION + 1] = log->version.minor;
-    ferry_put_u16(record + AT_LOG_VERSION + 2, log->version.revision);
-    ferry_put_u32(record + AT_LOG_VERSION + 4, log->version.build);
+    memcpy(record + AT_LOG_VERSION, &log->version, VERSION_BYTES);
+    order_log(record);
 }
 
-static void get_log(const uint8_t *record, struct ferry_boot_log *log)
+/* Changes `record`. */
+static void get_log(uint8_t *record, struct ferry_boot_log *log)
 {
-    log->reset_cause = record[AT_LOG_RESET_CAUSE];
-    log->action = record[AT_LOG_ACTION];
-    log->slot = record[AT_LOG_SLOT];
-    log->attempts = record[AT_LOG_ATTEMPTS];
-    log->error = (int8_t)-record[AT_LOG_ERROR];
+    order_log(record);
+    memset(log, 0, sizeof(*log));
     log->boot = ferry_get_u32(record + AT_LOG_BOOT);
-    log->version.major = record[AT_LOG_VERSION];
-    log->version.minor = record[AT_LOG_VERSION + 1];
-    log->version.revision = ferry_get_u16(record + AT_LOG_VERSION + 2);
-    log->version.build = ferry_get_u32(record + AT_LOG_VERSION + 4);
+    memcpy((uint8_t *)log + LOG_FROM, record + AT_LOG, LOG_BYTES);
+    memcpy(&log->version, record + AT_LOG_VERSION, VERSION_BYTES);
 }
 
 /* ---- places in a sector --------------------------------------------------------------------- */
@@ -232,10 +220,39 @@ int ferry_journal_commit(struct ferry_journal *journal, const struct ferry_state
         journal->sequence += place - journal->place;
         journal->place = place;
         if (state != &journal->state) {
-            journal->state = *state;
+            memcpy(&journal->state, state, sizeof(*state));
         }
     }
     return status;
+}
+
+struct ferry_state *ferry_journal_edit(struct ferry_journal *journal)
+{
+    memcpy(&journal->edited, &journal->state, sizeof(journal->edited)); /* smaller than "=" */
+    return &journal->edited;
+}
+
+void ferry_state_set_candidate(struct ferry_state *state, enum ferry_phase phase, uint8_t slot,
+                               const struct ferry_image *image)
+{
+    bool whole = phase == FERRY_PHASE_PENDING;
+
+    state->phase = (uint8_t)phase;
+    state->candidate = slot;
+    memcpy(state->hash, image->hash, FERRY_HASH_SIZE);
+    state->attempts = whole ? FERRY_TRIAL_ATTEMPTS_DEFAULT : 0;
+    state->durable = whole ? image->total_size : 0;
+    state->outcome = 0;
+    state->erased = 0;
+}
+
+void ferry_state_end_candidate(struct ferry_state *state, int outcome)
+{
+    state->phase = FERRY_PHASE_NONE;
+    state->attempts = 0;
+    state->durable = 0;
+    state->erased = 0;
+    state->outcome = (uint8_t)-outcome;
 }
 
 /* Reads the logs that compaction keeps, newest first. */
@@ -252,7 +269,6 @@ int ferry_journal_compact(struct ferry_journal *journal, const struct ferry_stat
 {
     struct ferry_boot_log logs[LOGS_KEPT];
     const struct ferry_journal before = *journal;
-    struct ferry_state kept = *state; /* may be the journal's own */
     uint8_t record[FERRY_RECORD_SIZE];
     uint32_t place, count = keep_logs(journal, logs);
     uint8_t other = (uint8_t)(1 - journal->active);
@@ -267,7 +283,7 @@ int ferry_journal_compact(struct ferry_journal *journal, const struct ferry_stat
     journal->cursor = 0;
     journal->active = other;
     journal->lost = false;
-    status = ferry_journal_commit(journal, &kept);
+    status = ferry_journal_commit(journal, state);
     if (status != FERRY_OK) {
         *journal = before; /* the old sector is still the good one */
         return status;

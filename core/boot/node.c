@@ -2,16 +2,22 @@
 
 #include <string.h>
 
-static void slot_info(const struct ferry_node *node, uint8_t slot, struct ferry_slot_info *info)
+int ferry_node_read_image(const struct ferry_node *node, uint8_t slot, struct ferry_image *image)
 {
     struct ferry_slot_reader reader;
     struct ferry_image_source source =
         ferry_image_from_slot(&reader, node->flash, node->board, slot);
-    struct ferry_image image;
     uint8_t scratch[FERRY_IMAGE_TLV_MAX];
 
+    return ferry_image_read(&source, scratch, image);
+}
+
+static void slot_info(const struct ferry_node *node, uint8_t slot, struct ferry_slot_info *info)
+{
+    struct ferry_image image;
+
     info->range = node->board->slots[slot];
-    int status = ferry_image_read(&source, scratch, &image);
+    int status = ferry_node_read_image(node, slot, &image);
     if (status == FERRY_OK) {
         info->content = node->content[slot];
         info->version = image.header.version;

@@ -43,12 +43,7 @@ static void verify_slot(struct ferry_supervisor *supervisor, uint8_t slot)
 /* Reads the image of a slot that verified; nothing wrote to it since, so no check is repeated. */
 static int read_slot(struct ferry_supervisor *supervisor, uint8_t slot)
 {
-    const struct ferry_node *node = supervisor->node;
-    struct ferry_slot_reader reader;
-    struct ferry_image_source source =
-        ferry_image_from_slot(&reader, node->flash, node->board, slot);
-
-    return ferry_image_read(&source, supervisor->buffer, &supervisor->image);
+    return ferry_node_read_image(supervisor->node, slot, &supervisor->image);
 }
 
 static uint8_t check_slot(const struct ferry_supervisor *supervisor, uint8_t slot)
@@ -94,18 +89,6 @@ static int record(struct ferry_supervisor *supervisor, const struct ferry_state 
     return status;
 }
 
-/* Makes a verified slot the candidate, to be tried. */
-static void set_candidate(struct ferry_state *state, uint8_t slot, const struct ferry_image *image)
-{
-    state->phase = FERRY_PHASE_PENDING;
-    state->candidate = slot;
-    state->attempts = FERRY_TRIAL_ATTEMPTS_DEFAULT;
-    state->outcome = 0;
-    state->durable = image->total_size;
-    state->erased = 0;
-    memcpy(state->hash, image->hash, FERRY_HASH_SIZE);
-}
-
 /*
  * Both journal sectors are lost. The newest image that verifies is tried; the counter's floor is
  * the lowest counter among them, as the higher one was perhaps never confirmed.
@@ -127,7 +110,7 @@ static void rebuild(struct ferry_supervisor *supervisor)
         }
         if (first || ferry_version_compare(&image->header.version, &newest) > 0) {
             newest = image->header.version;
-            set_candidate(&state, slot, image);
+            ferry_state_set_candidate(&state, FERRY_PHASE_PENDING, slot, image);
         }
     }
     *state_of(supervisor) = state; /* decides even where it cannot be recorded */
@@ -202,15 +185,11 @@ static void gather(struct ferry_supervisor *supervisor, struct ferry_facts *fact
 
 static void give_up(struct ferry_supervisor *supervisor, int outcome)
 {
-    struct ferry_state state = *state_of(supervisor);
+    struct ferry_state *state = ferry_journal_edit(supervisor->node->journal);
 
     supervisor->error = (int8_t)outcome;
-    state.phase = FERRY_PHASE_NONE;
-    state.attempts = 0;
-    state.durable = 0;
-    state.erased = 0;
-    state.outcome = (uint8_t)-outcome;
-    (void)record(supervisor, &state);
+    ferry_state_end_candidate(state, outcome);
+    (void)record(supervisor, state);
 }
 
 /* Why the candidate is bad: its verification said so, or it verifies but is another image. */
@@ -223,14 +202,14 @@ static int bad_candidate(const struct ferry_supervisor *supervisor)
 
 static void adopt(struct ferry_supervisor *supervisor, uint8_t slot)
 {
-    struct ferry_state state = *state_of(supervisor);
+    struct ferry_state *state = ferry_journal_edit(supervisor->node->journal);
 
     if (read_slot(supervisor, slot) != FERRY_OK) {
         supervisor->node->content[slot] = FERRY_CONTENT_BAD;
         return;
     }
-    set_candidate(&state, slot, &supervisor->image);
-    (void)record(supervisor, &state);
+    ferry_state_set_candidate(state, FERRY_PHASE_PENDING, slot, &supervisor->image);
+    (void)record(supervisor, state);
 }
 
 /* Does what the decision asks for before it can be taken. Returns false when it is taken. */
@@ -287,13 +266,13 @@ enum ferry_action ferry_supervisor_decide(struct ferry_supervisor *supervisor)
 
 static int record_attempt(struct ferry_supervisor *supervisor)
 {
-    struct ferry_state state = *state_of(supervisor);
+    struct ferry_state *state = ferry_journal_edit(supervisor->node->journal);
 
-    state.phase = FERRY_PHASE_TRIAL;
-    if (state.attempts > 0) { /* PENDING without attempts is written by nobody */
-        state.attempts--;
+    state->phase = FERRY_PHASE_TRIAL;
+    if (state->attempts > 0) { /* PENDING without attempts is written by nobody */
+        state->attempts--;
     }
-    return record(supervisor, &state);
+    return record(supervisor, state);
 }
 
 static void record_log(struct ferry_supervisor *supervisor, enum ferry_action action, uint8_t slot)

@@ -44,22 +44,6 @@ static int status_from_verdict(uint8_t verdict)
     return -(int)verdict;
 }
 
-static void put_version(uint8_t *out, const struct ferry_version *version)
-{
-    out[0] = version->major;
-    out[1] = version->minor;
-    ferry_put_u16(out + 2, version->revision);
-    ferry_put_u32(out + 4, version->build);
-}
-
-static void get_version(const uint8_t *bytes, struct ferry_version *version)
-{
-    version->major = bytes[0];
-    version->minor = bytes[1];
-    version->revision = ferry_get_u16(bytes + 2);
-    version->build = ferry_get_u32(bytes + 4);
-}
-
 size_t ferry_message_write_empty(uint8_t *out, uint8_t type, uint16_t tag)
 {
     put_header(out, type, tag);
@@ -68,114 +52,59 @@ size_t ferry_message_write_empty(uint8_t *out, uint8_t type, uint16_t tag)
 
 /* ---- INFO ---------------------------------------------------------------------------------- */
 
-static void put_info_fixed(uint8_t *out, const struct ferry_info *info)
+_Static_assert(offsetof(struct ferry_info, data_max) == 16 &&
+                   offsetof(struct ferry_info, candidate_hash) == 52 &&
+                   offsetof(struct ferry_info, slots) == INFO_FIXED_SIZE - HEADER &&
+                   sizeof(struct ferry_slot_info) == INFO_SLOT_SIZE,
+               "the structs have the layout of the wire");
+_Static_assert(offsetof(struct ferry_boot_log, error) == 8 &&
+                   sizeof(struct ferry_boot_log) == FERRY_LOG_ENTRY_SIZE,
+               "the struct has the layout of the wire");
+
+static void order_version(uint8_t *bytes)
 {
-    ferry_put_u16(out, info->protocol);
-    ferry_put_u16(out + 2, info->capabilities);
-    out[4] = info->running;
-    out[5] = info->slot_count;
-    out[6] = info->confirmed;
-    out[7] = info->phase;
-    out[8] = info->candidate;
-    out[9] = info->attempts;
-    out[10] = info->outcome;
-    out[11] = info->flags;
-    out[12] = info->reset_cause;
-    out[13] = info->rdp_level;
-    out[14] = info->bor_level;
-    out[15] = info->key_count;
-    ferry_put_u16(out + 16, info->data_max);
-    ferry_put_u16(out + 18, 0);
-    ferry_put_u32(out + 20, info->window);
-    ferry_put_u32(out + 24, info->security_counter);
-    ferry_put_u32(out + 28, info->durable);
-    ferry_put_u32(out + 32, info->bootloader_version);
-    ferry_put_u32(out + 36, info->write_protected);
-    memcpy(out + 40, info->uid, FERRY_UID_SIZE);
-    memcpy(out + 52, info->candidate_hash, FERRY_HASH_SIZE);
+    ferry_order_u16(bytes + offsetof(struct ferry_version, revision));
+    ferry_order_u32(bytes + offsetof(struct ferry_version, build));
 }
 
-static void get_info_fixed(const uint8_t *bytes, struct ferry_info *info)
+/* The fixed part and the slots of INFO, between struct and wire, either way. */
+static void order_info(uint8_t *bytes, uint8_t slot_count)
 {
-    info->protocol = ferry_get_u16(bytes);
-    info->capabilities = ferry_get_u16(bytes + 2);
-    info->running = bytes[4];
-    info->slot_count = bytes[5];
-    info->confirmed = bytes[6];
-    info->phase = bytes[7];
-    info->candidate = bytes[8];
-    info->attempts = bytes[9];
-    info->outcome = bytes[10];
-    info->flags = bytes[11];
-    info->reset_cause = bytes[12];
-    info->rdp_level = bytes[13];
-    info->bor_level = bytes[14];
-    info->key_count = bytes[15];
-    info->data_max = ferry_get_u16(bytes + 16);
-    info->window = ferry_get_u32(bytes + 20);
-    info->security_counter = ferry_get_u32(bytes + 24);
-    info->durable = ferry_get_u32(bytes + 28);
-    info->bootloader_version = ferry_get_u32(bytes + 32);
-    info->write_protected = ferry_get_u32(bytes + 36);
-    memcpy(info->uid, bytes + 40, FERRY_UID_SIZE);
-    memcpy(info->candidate_hash, bytes + 52, FERRY_HASH_SIZE);
-}
-
-static void put_slot(uint8_t *out, const struct ferry_slot_info *slot)
-{
-    ferry_put_u32(out, slot->range.start);
-    ferry_put_u32(out + 4, slot->range.size);
-    ferry_put_u32(out + 8, slot->content);
-    put_version(out + 12, &slot->version);
-    memcpy(out + 20, slot->hash, FERRY_HASH_SIZE);
-}
-
-static void get_slot(const uint8_t *bytes, struct ferry_slot_info *slot)
-{
-    slot->range.start = ferry_get_u32(bytes);
-    slot->range.size = ferry_get_u32(bytes + 4);
-    slot->content = bytes[8];
-    get_version(bytes + 12, &slot->version);
-    memcpy(slot->hash, bytes + 20, FERRY_HASH_SIZE);
+    ferry_order_u16(bytes + offsetof(struct ferry_info, protocol));
+    ferry_order_u16(bytes + offsetof(struct ferry_info, capabilities));
+    ferry_order_u16(bytes + offsetof(struct ferry_info, data_max));
+    ferry_order_u32(bytes + offsetof(struct ferry_info, window));
+    ferry_order_u32(bytes + offsetof(struct ferry_info, security_counter));
+    ferry_order_u32(bytes + offsetof(struct ferry_info, durable));
+    ferry_order_u32(bytes + offsetof(struct ferry_info, bootloader_version));
+    ferry_order_u32(bytes + offsetof(struct ferry_info, write_protected));
+    bytes += offsetof(struct ferry_info, slots);
+    for (uint8_t i = 0; i < slot_count; i++, bytes += INFO_SLOT_SIZE) {
+        ferry_order_u32(bytes);
+        ferry_order_u32(bytes + 4);
+        order_version(bytes + offsetof(struct ferry_slot_info, version));
+    }
 }
 
 size_t ferry_message_write_info(uint8_t *out, uint16_t tag, const struct ferry_info *info)
 {
     put_header(out, FERRY_INFO, tag);
-    put_info_fixed(out + HEADER, info);
-    size_t size = INFO_FIXED_SIZE;
-    for (uint8_t i = 0; i < info->slot_count; i++) {
-        put_slot(out + size, &info->slots[i]);
-        size += INFO_SLOT_SIZE;
-    }
-    for (uint8_t i = 0; i < info->key_count; i++) {
-        memcpy(out + size, info->key_hash[i], FERRY_HASH_SIZE);
-        size += FERRY_HASH_SIZE;
-    }
+    size_t size = INFO_FIXED_SIZE + (size_t)info->slot_count * INFO_SLOT_SIZE;
+    memcpy(out + HEADER, info, size - HEADER);
+    order_info(out + HEADER, info->slot_count);
+    size_t keys_size = (size_t)info->key_count * FERRY_HASH_SIZE;
+    memcpy(out + size, info->key_hash, keys_size);
+    size += keys_size;
     size_t name_size = strlen(info->board);
     out[size++] = (uint8_t)name_size;
     memcpy(out + size, info->board, name_size);
     return size + name_size;
 }
 
-/* The part of INFO whose size depends on counts: slots, keys, board name. */
-static int get_info_lists(const uint8_t *bytes, size_t size, struct ferry_info *info)
+/* Board name, the last part of INFO. */
+static int get_board(const uint8_t *bytes, size_t size, struct ferry_info *info)
 {
-    size_t fixed =
-        (size_t)info->slot_count * INFO_SLOT_SIZE + (size_t)info->key_count * FERRY_HASH_SIZE + 1;
-
-    if (size < fixed) {
-        return FERRY_BAD_LENGTH;
-    }
-    for (uint8_t i = 0; i < info->slot_count; i++) {
-        get_slot(bytes, &info->slots[i]);
-        bytes += INFO_SLOT_SIZE;
-    }
-    for (uint8_t i = 0; i < info->key_count; i++) {
-        memcpy(info->key_hash[i], bytes, FERRY_HASH_SIZE);
-        bytes += FERRY_HASH_SIZE;
-    }
-    if (bytes[0] > FERRY_BOARD_NAME_MAX || bytes[0] > size - fixed) {
+    if (size == 0 || bytes[0] > FERRY_BOARD_NAME_MAX || bytes[0] > size - 1) {
         return FERRY_BAD_LENGTH;
     }
     for (uint8_t i = 0; i < bytes[0]; i++) { /* it goes to terminals and logs */
@@ -187,15 +116,23 @@ static int get_info_lists(const uint8_t *bytes, size_t size, struct ferry_info *
 
 int ferry_message_read_info(const uint8_t *message, size_t size, struct ferry_info *info)
 {
+    const uint8_t *bytes = message + HEADER;
+
     memset(info, 0, sizeof(*info));
     if (size < INFO_FIXED_SIZE) {
         return FERRY_BAD_LENGTH;
     }
-    get_info_fixed(message + HEADER, info);
-    if (info->slot_count > FERRY_SLOTS_MAX || info->key_count > FERRY_BOOT_BLOCK_KEYS) {
+    size_t slots_size = (size_t)bytes[offsetof(struct ferry_info, slot_count)] * INFO_SLOT_SIZE;
+    size_t keys_size = (size_t)bytes[offsetof(struct ferry_info, key_count)] * FERRY_HASH_SIZE;
+    if (slots_size > sizeof(info->slots) || keys_size > sizeof(info->key_hash) ||
+        size - INFO_FIXED_SIZE < slots_size + keys_size) {
         return FERRY_BAD_LENGTH;
     }
-    return get_info_lists(message + INFO_FIXED_SIZE, size - INFO_FIXED_SIZE, info);
+    memcpy(info, bytes, INFO_FIXED_SIZE - HEADER + slots_size);
+    order_info((uint8_t *)info, info->slot_count);
+    bytes += INFO_FIXED_SIZE - HEADER + slots_size;
+    memcpy(info->key_hash, bytes, keys_size);
+    return get_board(bytes + keys_size, size - INFO_FIXED_SIZE - slots_size - keys_size, info);
 }
 
 /* ---- OPEN ---------------------------------------------------------------------------------- */
@@ -398,26 +335,13 @@ int ferry_message_read_log(const uint8_t *message, size_t size, uint16_t *first)
     return FERRY_OK;
 }
 
-static void put_log_entry(uint8_t *out, const struct ferry_boot_log *entry)
+/* Between struct and wire, either way: there an error has no sign, and padding is zero. */
+static void order_log_entry(uint8_t *bytes)
 {
-    ferry_put_u32(out, entry->boot);
-    out[4] = entry->reset_cause;
-    out[5] = entry->action;
-    out[6] = entry->slot;
-    out[7] = entry->attempts;
-    ferry_put_u32(out + 8, verdict_from_status(entry->error));
-    put_version(out + 12, &entry->version);
-}
-
-static void get_log_entry(const uint8_t *bytes, struct ferry_boot_log *entry)
-{
-    entry->boot = ferry_get_u32(bytes);
-    entry->reset_cause = bytes[4];
-    entry->action = bytes[5];
-    entry->slot = bytes[6];
-    entry->attempts = bytes[7];
-    entry->error = (int8_t)(bytes[8] > INT8_MAX ? FERRY_ARGUMENT : status_from_verdict(bytes[8]));
-    get_version(bytes + 12, &entry->version);
+    uint8_t *error = bytes + offsetof(struct ferry_boot_log, error);
+    *error = (uint8_t) - *error;
+    ferry_order_u32(bytes);
+    order_version(bytes + offsetof(struct ferry_boot_log, version));
 }
 
 size_t ferry_message_write_logged(uint8_t *out, uint16_t tag, const struct ferry_log_answer *log)
@@ -425,7 +349,9 @@ size_t ferry_message_write_logged(uint8_t *out, uint16_t tag, const struct ferry
     put_header(out, FERRY_LOGGED, tag);
     ferry_put_u32(out + 4, log->count);
     for (uint8_t i = 0; i < log->count; i++) {
-        put_log_entry(out + LOGGED_FIXED_SIZE + (size_t)i * FERRY_LOG_ENTRY_SIZE, &log->entries[i]);
+        uint8_t *entry = out + LOGGED_FIXED_SIZE + (size_t)i * FERRY_LOG_ENTRY_SIZE;
+        memcpy(entry, &log->entries[i], FERRY_LOG_ENTRY_SIZE);
+        order_log_entry(entry);
     }
     return LOGGED_FIXED_SIZE + (size_t)log->count * FERRY_LOG_ENTRY_SIZE;
 }
@@ -441,8 +367,11 @@ int ferry_message_read_logged(const uint8_t *message, size_t size, struct ferry_
         return FERRY_BAD_LENGTH;
     }
     for (uint8_t i = 0; i < log->count; i++) {
-        get_log_entry(message + LOGGED_FIXED_SIZE + (size_t)i * FERRY_LOG_ENTRY_SIZE,
-                      &log->entries[i]);
+        struct ferry_boot_log *entry = &log->entries[i];
+        memcpy(entry, message + LOGGED_FIXED_SIZE + (size_t)i * FERRY_LOG_ENTRY_SIZE,
+               FERRY_LOG_ENTRY_SIZE);
+        order_log_entry((uint8_t *)entry);
+        entry->error = entry->error > 0 ? FERRY_ARGUMENT : entry->error; /* no such status */
     }
     return FERRY_OK;
 }

@@ -31,20 +31,26 @@ enum ferry_phase {
     FERRY_PHASE_TRIAL = 3    /* it was started at least once and has not confirmed itself */
 };
 
-/* The whole state of a node. `outcome` tells how the last candidate ended. */
+/*
+ * The whole state of a node. `outcome` tells how the last candidate ended. In the layout of a
+ * record (SPEC.md, "Journal").
+ */
 struct ferry_state {
+    uint8_t kind;      /* 0; the journal's, in a record */
     uint8_t confirmed; /* slot, or FERRY_SLOT_NONE */
     uint8_t phase;     /* enum ferry_phase */
     uint8_t candidate; /* slot of the candidate; kept after a revert, to name the failed one */
     uint8_t attempts;  /* starts left, in PENDING and TRIAL */
     uint8_t outcome;   /* 0 = none or confirmed, else the status number without its sign */
+    uint8_t reserved[2];
     uint32_t security_counter; /* images below it do not boot */
     uint32_t durable;          /* FILLING: image bytes that are certainly in flash */
     uint32_t erased;           /* FILLING: bit n = sector n of the slot was erased for this image */
     uint8_t hash[FERRY_HASH_SIZE]; /* of the candidate, or of the last one */
 };
 
-/* One start of the node, for people (LOG). Kept only where the journal has room anyway. */
+/* One start of the node, for people (LOG). Kept only where the journal has room anyway. In the
+ * layout of the wire (SPEC.md, "LOG"). */
 struct ferry_boot_log {
     uint32_t boot;                /* number of this start, counted by the journal's records */
     uint8_t reset_cause;          /* FERRY_RESET_ bits */
@@ -68,13 +74,14 @@ enum {
 struct ferry_journal {
     const struct ferry_flash *flash;
     const struct ferry_board *board;
-    struct ferry_state state; /* of the winning record; read it, change it by _commit */
-    uint32_t sequence;        /* of the winning record */
-    uint32_t place;           /* of the winning record in its sector */
-    uint32_t cursor;          /* first free place of that sector */
-    uint8_t active;           /* 0 or 1: the journal sector in use */
-    bool lost;                /* no valid record in either sector: rebuild from the slots */
-    bool found_nothing;       /* as `lost` was after ferry_journal_open, for INFO */
+    struct ferry_state state;  /* of the winning record; read it, change it by _commit */
+    struct ferry_state edited; /* see ferry_journal_edit */
+    uint32_t sequence;         /* of the winning record */
+    uint32_t place;            /* of the winning record in its sector */
+    uint32_t cursor;           /* first free place of that sector */
+    uint8_t active;            /* 0 or 1: the journal sector in use */
+    bool lost;                 /* no valid record in either sector: rebuild from the slots */
+    bool found_nothing;        /* as `lost` was after ferry_journal_open, for INFO */
 };
 
 /*
@@ -91,6 +98,16 @@ int ferry_journal_open(struct ferry_journal *journal, const struct ferry_flash *
  * Returns OK, JOURNAL_FULL (compact first; only the bootloader may), or FLASH.
  */
 int ferry_journal_commit(struct ferry_journal *journal, const struct ferry_state *state);
+
+/* A copy of the state to change and then to commit. Valid until the next call. */
+struct ferry_state *ferry_journal_edit(struct ferry_journal *journal);
+
+/* Makes an image the candidate: FILLING from its start, or PENDING with all attempts. */
+void ferry_state_set_candidate(struct ferry_state *state, enum ferry_phase phase, uint8_t slot,
+                               const struct ferry_image *image);
+
+/* Ends the candidate. `outcome`: OK (confirmed), or why it was given up. */
+void ferry_state_end_candidate(struct ferry_state *state, int outcome);
 
 /*
  * Erases the sector that is not in use and writes `state` and the newest boot logs into it.

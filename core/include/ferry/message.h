@@ -68,9 +68,11 @@ enum ferry_slot_content {
     FERRY_CONTENT_EMPTY = 3 /* no image header */
 };
 
+/* In the layout of the wire (SPEC.md, "INFO"). */
 struct ferry_slot_info {
     struct ferry_range range;
     uint8_t content; /* enum ferry_slot_content */
+    uint8_t reserved[3];
     struct ferry_version version;
     uint8_t hash[FERRY_HASH_SIZE]; /* as the image claims; zero when empty */
 };
@@ -84,7 +86,8 @@ enum {
     FERRY_INFO_NO_CRYSTAL = 16   /* the crystal did not start: runs on the internal oscillator */
 };
 
-/* Everything a node says about itself. */
+/* Everything a node says about itself. Up to `candidate_hash` in the layout of the wire (SPEC.md,
+ * "INFO"). */
 struct ferry_info {
     uint16_t protocol;
     uint16_t capabilities; /* none defined yet: 0 */
@@ -97,7 +100,8 @@ struct ferry_info {
     uint8_t bor_level;   /* 0 = off .. 3 */
     uint8_t key_count;
     uint16_t data_max; /* largest DATA payload, bytes */
-    uint32_t window;   /* image bytes that may be on their way */
+    uint16_t reserved;
+    uint32_t window; /* image bytes that may be on their way */
     uint32_t security_counter;
     uint32_t durable; /* FILLING: bytes of the candidate that are in flash */
     uint32_t bootloader_version;

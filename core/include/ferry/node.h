@@ -27,6 +27,12 @@ struct ferry_node {
 };
 
 /*
+ * Reads and parses the image in a slot: header, vectors, TLV areas. Verifies nothing.
+ * Returns as ferry_image_read.
+ */
+int ferry_node_read_image(const struct ferry_node *node, uint8_t slot, struct ferry_image *image);
+
+/*
  * Fills INFO from a node: parses the headers and hash TLVs in its slots, verifies nothing.
  * Window and data_max are the receiver's to add.
  */
