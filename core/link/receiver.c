@@ -9,7 +9,11 @@ void ferry_receiver_init(struct ferry_receiver *receiver, struct ferry_node *nod
     receiver->node = node;
     receiver->data_max = data_max < FERRY_DATA_MAX ? data_max : FERRY_DATA_MAX;
     ferry_install_init(&receiver->install, node);
+    ferry_receiver_set_capacity(receiver, rx_capacity_bytes);
+}
 
+void ferry_receiver_set_capacity(struct ferry_receiver *receiver, uint32_t rx_capacity_bytes)
+{
     /* Two frames of the ring stay free: one half-received, one for a QUERY or CLOSE. */
     uint32_t frame = FERRY_FRAME_SIZE((uint32_t)receiver->data_max + 8U);
     uint32_t frames = rx_capacity_bytes / frame;

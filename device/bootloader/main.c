@@ -9,15 +9,17 @@
 
 enum { BLINK_MS = 100 }; /* LED while nothing is bootable; else it is lit until the jump */
 
-/* The wire goes on while a sector is erased: the ring takes nearly all RAM there is. */
-__attribute__((section(".ring"), aligned(4))) static uint8_t ring[2 * BOARD_BOOT_RING_HALF];
+/* The wire goes on while a sector is erased: the rings take nearly all RAM there is. */
+__attribute__((section(".ring"), aligned(4))) static uint8_t
+    rings[2 * (STM32F4_TRANSPORTS_MAX * BOARD_BOOT_RING_HALF + BOARD_SHARED_RING_HALF)];
 
 static struct {
     struct ferry_journal journal;
     struct ferry_node node;
     struct ferry_supervisor supervisor;
     struct ferry_endpoint endpoint;
-    uint8_t message[FERRY_MESSAGE_MAX + FERRY_FRAME_CRC_SIZE];
+    struct ferry_line lines[STM32F4_TRANSPORTS_MAX]; /* the first is in the endpoint */
+    uint8_t messages[STM32F4_TRANSPORTS_MAX][FERRY_MESSAGE_MAX + FERRY_FRAME_CRC_SIZE];
 } boot;
 
 static uint32_t now_ms(void)
@@ -28,11 +30,12 @@ static uint32_t now_ms(void)
 static void start_chip(void)
 {
     uint8_t cause = stm32f4_reset_cause();
+    stm32f4_stack_guard();
     stm32f4_clock_start();
     stm32f4_tick_start();
     stm32f4_led_start();
-    stm32f4_led_set(true);
-    stm32f4_uart_start(ring, BOARD_BOOT_RING_HALF);
+    stm32f4_led_set(STM32F4_LED_BOOT, true);
+    stm32f4_transports_start(rings, BOARD_BOOT_RING_HALF, BOARD_SHARED_RING_HALF);
 
     boot.node = (struct ferry_node){
         .flash = &stm32f4_flash,
@@ -46,25 +49,42 @@ static void start_chip(void)
     stm32f4_describe(&boot.node);
 }
 
-/* Serves the link for the listen window; for ever where nothing is bootable. */
-static void listen(bool for_ever)
+static void start_endpoint(void)
+{
+    ferry_endpoint_init(&boot.endpoint, &boot.node, &stm32f4_transports[0]->stream,
+                        boot.messages[0], sizeof(boot.messages[0]));
+    for (size_t i = 1; i < stm32f4_transport_count; i++) {
+        ferry_endpoint_add(&boot.endpoint, &boot.lines[i], &stm32f4_transports[i]->stream,
+                           boot.messages[i], sizeof(boot.messages[i]));
+    }
+}
+
+/*
+ * Serves the link for the listen window; for ever where nothing is bootable. The transports receive
+ * from the start, so the window counts from `start_ms`; what came in while a slot was verified is
+ * worked off first.
+ */
+static void listen(uint32_t start_ms, bool for_ever)
 {
     struct ferry_listen window;
     uint32_t events;
+    bool more;
 
-    ferry_listen_begin(&window, now_ms(), for_ever);
+    ferry_listen_begin(&window, start_ms, for_ever);
     do {
-        (void)ferry_endpoint_step(&boot.endpoint);
+        more = ferry_endpoint_step(&boot.endpoint);
         events = ferry_endpoint_events(&boot.endpoint);
         if ((events & FERRY_EVENT_RESET) != 0) {
             stm32f4_reset();
         }
-        stm32f4_led_set(!window.for_ever || now_ms() / BLINK_MS % 2 == 0);
-    } while (ferry_listen_step(&window, events, now_ms()));
+        stm32f4_led_set(STM32F4_LED_BOOT, !window.for_ever || now_ms() / BLINK_MS % 2 == 0);
+        stm32f4_led_set(STM32F4_LED_DATA, boot.endpoint.receiver.install.next / 1024 % 2 != 0);
+    } while (ferry_listen_step(&window, events, now_ms()) || more);
 }
 
 static _Noreturn void depart(const struct ferry_departure *departure)
 {
+    stm32f4_led_set(departure->slot == FERRY_SLOT_A ? STM32F4_LED_TO_A : STM32F4_LED_TO_B, true);
     stm32f4_handover_write(&boot.node);
     if (departure->trial) {
         stm32f4_watchdog_start();
@@ -77,17 +97,18 @@ int main(void)
     struct ferry_departure departure;
 
     start_chip();
-    ferry_endpoint_init(&boot.endpoint, &boot.node, &stm32f4_uart, boot.message,
-                        sizeof(boot.message));
+    uint32_t start_ms = now_ms();
+    start_endpoint();
     ferry_supervisor_begin(&boot.supervisor, &boot.node);
     ferry_endpoint_announce(&boot.endpoint);
     for (;;) {
         enum ferry_action action = ferry_supervisor_decide(&boot.supervisor);
-        listen(action == FERRY_ACTION_LISTEN);
+        listen(start_ms, action == FERRY_ACTION_LISTEN);
         action = ferry_supervisor_decide(&boot.supervisor);
         if (action != FERRY_ACTION_LISTEN &&
             ferry_supervisor_depart(&boot.supervisor, action, &departure) == FERRY_OK) {
             depart(&departure);
         }
+        start_ms = now_ms();
     }
 }

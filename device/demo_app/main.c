@@ -13,12 +13,14 @@ enum {
     RESTART_MS = 1000 /* after an accepted update: time for a RESET, or for CLOSE once more */
 };
 
-__attribute__((section(".ring"), aligned(4))) static uint8_t ring[2 * BOARD_APP_RING_HALF];
+__attribute__((section(".ring"),
+               aligned(4))) static uint8_t rings[STM32F4_TRANSPORTS_MAX][2 * BOARD_APP_RING_HALF];
 
 static struct {
     struct ferry_agent agent;
     struct demo_self_test self_test;
-    uint8_t message[FERRY_MESSAGE_MAX + FERRY_FRAME_CRC_SIZE];
+    struct ferry_line lines[STM32F4_TRANSPORTS_MAX]; /* the first is in the agent */
+    uint8_t messages[STM32F4_TRANSPORTS_MAX][FERRY_MESSAGE_MAX + FERRY_FRAME_CRC_SIZE];
     bool link_seen; /* a valid frame arrived */
     bool updated;   /* an update was accepted, at updated_ms */
     uint32_t updated_ms;
@@ -41,17 +43,30 @@ static int start_agent(void)
 {
     struct ferry_agent_config config = {
         .flash = &stm32f4_flash,
-        .stream = &stm32f4_uart,
+        .stream = &stm32f4_transports[0]->stream,
         .clock = &stm32f4_clock,
         .board = &FERRY_BOARD_SYMBOL,
-        .buffer = app.message,
-        .buffer_size = sizeof app.message,
+        .buffer = app.messages[0],
+        .buffer_size = sizeof app.messages[0],
         .here = (const void *)(uintptr_t)main,
         .feed = stm32f4_watchdog_feed,
         .describe = describe,
         .confirm_timeout_ms = demo_behaviour.confirm_timeout_ms,
     };
-    return ferry_agent_init(&app.agent, &config);
+    int status = ferry_agent_init(&app.agent, &config);
+    for (size_t i = 1; status == FERRY_OK && i < stm32f4_transport_count; i++) {
+        ferry_endpoint_add(&app.agent.endpoint, &app.lines[i], &stm32f4_transports[i]->stream,
+                           app.messages[i], sizeof app.messages[i]);
+    }
+    return status;
+}
+
+static void show(void)
+{
+    const struct ferry_agent *agent = &app.agent;
+    bool in_a = agent->node.running == FERRY_SLOT_A;
+    stm32f4_led_set(in_a ? STM32F4_LED_APP_A : STM32F4_LED_APP_B, now_ms() / BLINK_MS % 2 == 0);
+    stm32f4_led_set(STM32F4_LED_DATA, agent->endpoint.receiver.install.next / 1024 % 2 != 0);
 }
 
 static void handle(uint32_t events)
@@ -89,7 +104,7 @@ int main(void)
     stm32f4_clock_start();
     stm32f4_tick_start();
     stm32f4_led_start();
-    stm32f4_uart_start(ring, BOARD_APP_RING_HALF);
+    stm32f4_transports_start(rings[0], BOARD_APP_RING_HALF, 0);
     if (start_agent() != FERRY_OK) {
         stm32f4_reset();
     }
@@ -98,7 +113,7 @@ int main(void)
         bool idle;
         handle(ferry_agent_step(&app.agent, &idle));
         bool testing = confirm_when_tested();
-        stm32f4_led_set(now_ms() / BLINK_MS % 2 == 0);
+        show();
         if (idle && !testing) {
             __asm__ volatile("wfi"); /* until the next tick, 1 ms at most */
         }

@@ -44,7 +44,7 @@ void stm32f4_clock_start(void)
     /* The regulator's scale is taken over when the PLL starts (section 5.1.3). */
     RCC_REGS->APB1ENR |= RCC_APB1_PWR;
     (void)RCC_REGS->APB1ENR; /* two cycles until the clock is there (errata 2.1.12) */
-    PWR_REGS->CR |= PWR_CR_VOS;
+    PWR_REGS->CR |= BOARD_PWR_VOS;
 
     /* Wait states before the faster clock (section 3.4.1). */
     FLASH_REGS->ACR = BOARD_WAIT_STATES | FLASH_ACR_PRFTEN | FLASH_ACR_ICEN | FLASH_ACR_DCEN;

@@ -1,8 +1,13 @@
-/* Flash by words (RM0383, section 3.6). The core stalls while it is busy, as code runs from it. */
+/*
+ * Flash by words (RM0383, section 3.6). While it is busy nothing can be fetched from it, so the
+ * core stalls; unless a transport needs service meanwhile: then the wait runs in RAM.
+ */
 #include "port.h"
 #include "stm32f4.h"
 
 #include <string.h>
+
+enum { SERVE_PAUSE = 250 }; /* turns of about 4 cycles: 10 us at 100 MHz */
 
 /* The ART caches may hold what stood there before an erase or a program. */
 static bool caches_stale;
@@ -16,6 +21,40 @@ static void renew_caches(void)
     FLASH_REGS->ACR &= ~(FLASH_ACR_ICRST | FLASH_ACR_DCRST);
     FLASH_REGS->ACR = acr;
     caches_stale = false;
+}
+
+static void (*while_busy)(void);
+
+void stm32f4_flash_busy_hook(void (*hook)(void))
+{
+    while_busy = hook;
+}
+
+/*
+ * Writes what starts an operation, and serves the hook until it is over. Interrupts are off: their
+ * handlers stand in flash and would stall the core.
+ */
+STM32F4_RAMCODE static void start_and_serve(stm32f4_reg *to, uint32_t value)
+{
+    uint32_t primask;
+    __asm__ volatile("mrs %0, primask\n\tcpsid i" : "=r"(primask)::"memory");
+    *to = value;
+    while ((FLASH_REGS->SR & FLASH_SR_BSY) != 0) {
+        while_busy();
+        for (int i = 0; i < SERVE_PAUSE; i++) {
+            __asm__ volatile("");
+        }
+    }
+    __asm__ volatile("msr primask, %0" ::"r"(primask) : "memory");
+}
+
+static void start(stm32f4_reg *to, uint32_t value)
+{
+    if (while_busy != NULL) {
+        start_and_serve(to, value);
+    } else {
+        *to = value;
+    }
 }
 
 static void wait_ready(void)
@@ -62,7 +101,7 @@ static int flash_program(void *ctx, uint32_t address, const void *data, size_t s
     const uint8_t *bytes = data;
     unlock(FLASH_CR_PG);
     for (size_t done = 0; done < size; done += 4) {
-        *(volatile uint32_t *)(address + done) = ferry_get_u32(bytes + done);
+        start((stm32f4_reg *)(address + done), ferry_get_u32(bytes + done));
         wait_ready();
         if ((FLASH_REGS->SR & FLASH_SR_ERRORS) != 0) {
             break; /* the rest is untouched, as the contract says */
@@ -76,7 +115,7 @@ static int flash_erase(void *ctx, uint32_t sector)
     (void)ctx;
     stm32f4_watchdog_feed();
     unlock(FLASH_CR_SER | FLASH_CR_SNB(sector));
-    FLASH_REGS->CR |= FLASH_CR_STRT;
+    start(&FLASH_REGS->CR, FLASH_REGS->CR | FLASH_CR_STRT);
     return finish();
 }
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { HANDOVER_MAGIC = 0x4F444E48 }; /* "HNDO" */
+enum { HANDOVER_MAGIC = 0x4F444E48 /* "HNDO" */, FAULT_MAGIC = 0x544C5546 /* "FULT" */ };
 
 __attribute__((section(".handover"))) static struct stm32f4_handover handover;
 
@@ -45,8 +45,17 @@ uint8_t stm32f4_reset_cause(void)
     if ((cause & FERRY_RESET_POWER) != 0) { /* it sets the brown-out flag too (section 6.3.21) */
         cause = FERRY_RESET_POWER;
     }
+    if (cause == FERRY_RESET_SOFTWARE && handover.magic == FAULT_MAGIC) {
+        cause |= FERRY_RESET_FAULT;
+    }
     /* Every reset pulls the pin low as well (section 6.1): it is the cause where no other is. */
     return cause == 0 ? FERRY_RESET_PIN : cause;
+}
+
+_Noreturn void stm32f4_fault(void)
+{
+    handover.magic = FAULT_MAGIC;
+    stm32f4_reset();
 }
 
 static uint32_t handover_crc(void)

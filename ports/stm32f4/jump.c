@@ -3,6 +3,8 @@
 #include "port.h"
 #include "stm32f4.h"
 
+extern char link_stack_guard[]; /* from memory.ld.in */
+
 _Noreturn void stm32f4_reset(void)
 {
     stm32f4_barrier();
@@ -43,8 +45,20 @@ static void reset_clock(void)
     FLASH_REGS->ACR = 0;
 }
 
+void stm32f4_stack_guard(void)
+{
+    MPU_REGS->RNR = 0;
+    MPU_REGS->RBAR = (uint32_t)link_stack_guard;
+    MPU_REGS->RASR = MPU_RASR_NO_ACCESS | MPU_RASR_SIZE(5) | MPU_RASR_ENABLE; /* 2^5 bytes */
+    MPU_REGS->CTRL = MPU_CTRL_ENABLE | MPU_CTRL_PRIVDEFENA;
+    stm32f4_barrier();
+}
+
 static void reset_core(void)
 {
+    MPU_REGS->CTRL = 0;
+    MPU_REGS->RASR = 0;
+    MPU_REGS->RBAR = 0;
     SYSTICK_REGS->CTRL = 0;
     SYSTICK_REGS->LOAD = 0;
     SYSTICK_REGS->VAL = 0;

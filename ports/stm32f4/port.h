@@ -40,15 +40,37 @@ extern const struct ferry_clock stm32f4_clock;
 /* Flash with x32 programming: needs 2.7 V (BOR level 3). Feeds the watchdog before each erase. */
 extern const struct ferry_flash stm32f4_flash;
 
-/*
- * Starts the board's UART at BOARD_UART_BAUD, 8N1. DMA fills the ring without the core's help.
- *   ring: 2 * half_bytes, borrowed for ever; not in CCM.
- *   half_bytes: 1..65535 (the DMA counter has 16 bits).
- */
-void stm32f4_uart_start(uint8_t *ring, uint32_t half_bytes);
+/* What to call about every 10 us while flash is busy, or NULL: see stm32f4_transport. */
+void stm32f4_flash_busy_hook(void (*hook)(void));
 
-/* The stream of that UART; rx_capacity_bytes is set by stm32f4_uart_start. */
-extern struct ferry_stream stm32f4_uart;
+/*
+ * A transport of the board. stream.ctx is the ring it receives into (ring.h).
+ *   start: pins, clocks, DMA; called once by stm32f4_transports_start.
+ *   while_busy: called about every 10 us while the flash is busy, from RAM and with interrupts off,
+ *   if this transport had the last OPEN. NULL where DMA needs no help: then the core just stalls.
+ */
+struct stm32f4_transport {
+    struct ferry_stream stream;
+    void (*start)(void);
+    void (*while_busy)(void);
+};
+
+/* UART, 8N1; SPI slave, mode 0; I2C slave. A file each: the build links those that the board lists
+ * in board.cmake, and a table of them in the same order. */
+extern struct stm32f4_transport stm32f4_uart, stm32f4_spi, stm32f4_i2c;
+extern struct stm32f4_transport *const stm32f4_transports[];
+extern const size_t stm32f4_transport_count;
+enum { STM32F4_TRANSPORTS_MAX = 3 };
+
+/*
+ * Starts all transports of the board; rx_capacity_bytes of their streams is set.
+ *   memory: for receive rings, 4-byte aligned, not in CCM, borrowed for ever:
+ *   transports * 2 * own_half + 2 * shared_half bytes.
+ *   own_half: each transport gets a ring of twice this size, 256..32767 (a DMA counter has 16
+ * bits). shared_half: if not 0, a ring of twice this size goes to the transport that opens a
+ * transfer.
+ */
+void stm32f4_transports_start(uint8_t *memory, uint32_t own_half, uint32_t shared_half);
 
 /* Independent watchdog, 8 s nominal (5.4 s where LSI runs at its fastest, 47 kHz; the longest
  * erase takes 2 s). Cannot be stopped but by a reset. Feeding it while it does not run is harmless.
@@ -56,13 +78,40 @@ extern struct ferry_stream stm32f4_uart;
 void stm32f4_watchdog_start(void);
 void stm32f4_watchdog_feed(void);
 
+/* What the LEDs tell. A board may use one for several roles; a role may have none. */
+enum stm32f4_led {
+    STM32F4_LED_BOOT,  /* bootloader: lit; toggles each 100 ms while nothing is bootable */
+    STM32F4_LED_TO_A,  /* bootloader: starts slot A */
+    STM32F4_LED_TO_B,  /* bootloader: starts slot B */
+    STM32F4_LED_APP_A, /* application in slot A */
+    STM32F4_LED_APP_B, /* application in slot B */
+    STM32F4_LED_DATA,  /* toggles with each kilobyte of an update */
+    STM32F4_HELD       /* no LED: a pin that is held at its active level */
+};
+
+/* All LEDs off. */
 void stm32f4_led_start(void);
-void stm32f4_led_set(bool lit);
+void stm32f4_led_set(enum stm32f4_led role, bool lit);
+
+/* Switches a pin (port 'A'..'I') to an alternate function, with pull GPIO_PULL_...; open drain: for
+ * I2C, with the weak pull-up. */
+void stm32f4_pin(char port, unsigned pin, unsigned function, uint32_t pull);
+void stm32f4_pin_open_drain(char port, unsigned pin, unsigned function);
+
+/*
+ * No access to the 32 bytes at the end of the variables and rings, by the MPU: a stack that grows
+ * into them ends in the fault handler. stm32f4_jump takes it back.
+ */
+void stm32f4_stack_guard(void);
+
+/* For the bootloader's fault vectors: leaves a mark for the next start and resets. */
+_Noreturn void stm32f4_fault(void);
 
 /* Fills unique id and option bytes of a node. */
 void stm32f4_describe(struct ferry_node *node);
 
-/* Why the chip was reset, FERRY_RESET_ bits; clears the flags, so once a start. Bootloader only. */
+/* Why the chip was reset, FERRY_RESET_ bits (FAULT: stm32f4_fault left its mark); clears the flags,
+ * so once a start. Bootloader only. */
 uint8_t stm32f4_reset_cause(void);
 
 /*

@@ -47,8 +47,7 @@ struct stm32f4_flash_regs {
 struct stm32f4_pwr_regs {
     stm32f4_reg CR, CSR;
 };
-#define PWR_REGS   ((struct stm32f4_pwr_regs *)0x40007000)
-#define PWR_CR_VOS FIELD(3, 14) /* regulator scale 1: needed above 84 MHz (F407: bit 14) */
+#define PWR_REGS ((struct stm32f4_pwr_regs *)0x40007000)
 
 /* RCC, RM0383 section 6.3. */
 struct stm32f4_rcc_regs {
@@ -74,6 +73,9 @@ struct stm32f4_rcc_regs {
 #define RCC_CFGR_SW_PLL   FIELD(2, 0)
 #define RCC_CFGR_SWS_MASK FIELD(3, 2)
 #define RCC_CFGR_SWS_PLL  FIELD(2, 2)
+#define RCC_AHB1_GPIO(n)  BIT(n) /* 0 = port A */
+#define RCC_AHB1_DMA1     BIT(21)
+#define RCC_AHB1_DMA2     BIT(22)
 #define RCC_APB1_PWR      BIT(28)
 #define RCC_CSR_RMVF      BIT(24)
 #define RCC_CSR_BORRSTF   BIT(25)
@@ -87,11 +89,9 @@ struct stm32f4_rcc_regs {
 struct stm32f4_gpio_regs {
     stm32f4_reg MODER, OTYPER, OSPEEDR, PUPDR, IDR, ODR, BSRR, LCKR, AFR[2];
 };
-#define GPIOA ((struct stm32f4_gpio_regs *)0x40020000)
-#define GPIOB ((struct stm32f4_gpio_regs *)0x40020400)
-#define GPIOC ((struct stm32f4_gpio_regs *)0x40020800)
-#define GPIOD ((struct stm32f4_gpio_regs *)0x40020C00)
-#define GPIOE ((struct stm32f4_gpio_regs *)0x40021000)
+/* Ports by letter. */
+#define GPIO_NUMBER(letter) ((unsigned)(letter) - 'A')
+#define GPIO_REGS(letter)   ((struct stm32f4_gpio_regs *)(0x40020000U + 0x400U * GPIO_NUMBER(letter)))
 enum { GPIO_INPUT = 0, GPIO_OUTPUT = 1, GPIO_ALTERNATE = 2 };
 enum { GPIO_PULL_NONE = 0, GPIO_PULL_UP = 1 };
 
@@ -113,6 +113,8 @@ struct stm32f4_dma_regs {
 #define DMA_CR_CT     BIT(19) /* memory in use: 0 = M0AR, 1 = M1AR */
 #define DMA_CR_CH(n)  FIELD(n, 25)
 #define DMA_FLAGS_ALL 0x3DU /* FEIF, DMEIF, TEIF, HTIF, TCIF of one stream */
+/* The flags of stream n stand at 0, 6, 16, 22 of its half's register. */
+#define DMA_STREAM_FLAGS(flags, n) FIELD(flags, (n) % 2 * 6 + (n) / 2 % 2 * 16)
 
 /* USART, RM0383 section 19.6. */
 struct stm32f4_usart_regs {
@@ -128,6 +130,31 @@ struct stm32f4_usart_regs {
 #define USART_CR1_UE    BIT(13)
 #define USART_CR3_DMAR  BIT(6)
 #define USART_CR3_DMAT  BIT(7)
+
+/* SPI, RM0383 section 20.5. */
+struct stm32f4_spi_regs {
+    stm32f4_reg CR1, CR2, SR, DR;
+};
+#define SPI1            ((struct stm32f4_spi_regs *)0x40013000)
+#define SPI_CR1_SPE     BIT(6)
+#define SPI_CR2_RXDMAEN BIT(0)
+#define SPI_CR2_TXDMAEN BIT(1)
+
+/* I2C, RM0383 section 18.6. */
+struct stm32f4_i2c_regs {
+    stm32f4_reg CR1, CR2, OAR1, OAR2, DR, SR1, SR2, CCR, TRISE, FLTR;
+};
+#define I2C1            ((struct stm32f4_i2c_regs *)0x40005400)
+#define I2C_CR1_PE      BIT(0)
+#define I2C_CR1_ACK     BIT(10)
+#define I2C_CR2_DMAEN   BIT(11)
+#define I2C_OAR1_ALWAYS BIT(14) /* "should always be kept at 1 by software" */
+#define I2C_SR1_ADDR    BIT(1)
+#define I2C_SR1_STOPF   BIT(4)
+#define I2C_SR1_TXE     BIT(7)
+#define I2C_SR1_AF      BIT(10)
+#define I2C_SR1_ERRORS  (BIT(8) | BIT(9) | BIT(11)) /* BERR, ARLO, OVR */
+#define I2C_SR2_TRA     BIT(2)
 
 /* IWDG, RM0383 section 15.4. */
 struct stm32f4_iwdg_regs {
@@ -164,12 +191,27 @@ struct stm32f4_scb_regs {
 #define SCB_ICSR_PENDSVCLR BIT(27)
 #define SCB_AIRCR_RESET    0x05FA0004U /* VECTKEY | SYSRESETREQ */
 
+/* MPU, PM0214 section 4.2. */
+struct stm32f4_mpu_regs {
+    stm32f4_reg TYPE, CTRL, RNR, RBAR, RASR;
+};
+#define MPU_REGS            ((struct stm32f4_mpu_regs *)0xE000ED90)
+#define MPU_CTRL_ENABLE     BIT(0)
+#define MPU_CTRL_PRIVDEFENA BIT(2)  /* outside the regions: as without MPU */
+#define MPU_RASR_NO_ACCESS  BIT(28) /* XN; AP = 0 */
+#define MPU_RASR_SIZE(log2) FIELD((log2)-1, 1)
+#define MPU_RASR_ENABLE     BIT(0)
+
 /* Debug: cycle counter, ARMv7-M ARM sections C1.6.5 and C1.8.7. */
 #define DEMCR              (*(stm32f4_reg *)0xE000EDFC)
 #define DEMCR_TRCENA       BIT(24)
 #define DWT_CTRL           (*(stm32f4_reg *)0xE0001000)
 #define DWT_CTRL_CYCCNTENA BIT(0)
 #define DWT_CYCCNT         (*(stm32f4_reg *)0xE0001004)
+
+/* A function that runs from RAM, as nothing can be fetched from flash while that is busy. It must
+ * not read constants either, and call only its like. */
+#define STM32F4_RAMCODE __attribute__((section(".ramcode"), noinline))
 
 /* Completes all memory accesses before the next instruction. */
 static inline void stm32f4_barrier(void)

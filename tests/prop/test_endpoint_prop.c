@@ -377,8 +377,11 @@ static int set_up(void **test)
     bench.file = kit_image_build(&image, &bench.size);
     bench.spoilt = malloc(bench.size);
     memcpy(bench.spoilt, bench.file, bench.size);
-    bench.stream =
-        (struct ferry_stream){&bench.wire, node_read, node_write, node_idle, 4 * (BLOCK + 64)};
+    bench.stream = (struct ferry_stream){.ctx = &bench.wire,
+                                         .read = node_read,
+                                         .write = node_write,
+                                         .idle = node_idle,
+                                         .rx_capacity_bytes = 4 * (BLOCK + 64)};
     *test = &bench;
     return 0;
 }

@@ -259,7 +259,11 @@ static void reset_is_reported_when_its_answer_has_left(void **test)
 {
     struct bench *bench = *test;
     struct wire wire = {.busy = true};
-    struct ferry_stream stream = {&wire, wire_read, wire_write, wire_idle, 4096};
+    struct ferry_stream stream = {.ctx = &wire,
+                                  .read = wire_read,
+                                  .write = wire_write,
+                                  .idle = wire_idle,
+                                  .rx_capacity_bytes = 4096};
     struct ferry_endpoint endpoint;
     static uint8_t buffer[FERRY_MESSAGE_MAX + FERRY_FRAME_CRC_SIZE];
     uint8_t message[4];

@@ -52,8 +52,16 @@ struct ferry_stream {
     /* True when every byte queued has left the wire: the caller may reset or jump. */
     bool (*idle)(void *ctx);
 
-    /* Bytes that may be on their way while nobody reads: the size of the receive ring. */
+    /* Bytes that may be on their way while nobody reads: the size of the receive ring (after
+     * `claim`). */
     uint32_t rx_capacity_bytes;
+
+    /*
+     * A transfer was opened on this stream, and the peer is silent until it is answered: what was
+     * received and not read may be dropped. For ports whose streams share one large receive ring.
+     * NULL where there is nothing to do.
+     */
+    void (*claim)(void *ctx);
 };
 
 /* Milliseconds since an arbitrary start; wraps at 2^32, compare by subtraction only. */

@@ -48,6 +48,9 @@ struct ferry_receiver {
 void ferry_receiver_init(struct ferry_receiver *receiver, struct ferry_node *node,
                          uint32_t rx_capacity_bytes, uint16_t data_max);
 
+/* The next message comes over a transport whose receive ring has this size. */
+void ferry_receiver_set_capacity(struct ferry_receiver *receiver, uint32_t rx_capacity_bytes);
+
 /*
  * Says unasked that no transfer is open (NAK NOT_OPEN, FERRY_TAG_NODE): for the bootloader, right
  * after a start. A sender in the middle of DATA stops at once instead of filling its window.

@@ -1,0 +1,73 @@
+/*
+ * ring.h - reception by DMA into a ring, shared by uart.c, spi.c and i2c.c.
+ *
+ * A DMA counter has 16 bits, so the ring is two halves in double-buffer mode (RM0383, section
+ * 9.3.10). It runs on while an erase stalls the core. Each transport has a small ring of its own;
+ * the one that holds the transfer gets the large one (stm32f4_ring_claim).
+ */
+#ifndef STM32F4_RING_H
+#define STM32F4_RING_H
+
+#include "port.h"
+#include "stm32f4.h"
+
+/* Where the bytes come from. */
+struct stm32f4_ring_wiring {
+    struct stm32f4_dma_regs *dma;
+    stm32f4_reg *source; /* data register of the peripheral */
+    uint8_t stream, channel;
+};
+
+struct stm32f4_ring {
+    const struct stm32f4_ring_wiring *wiring;
+    struct stm32f4_dma_stream
+        *stream;              /* of the wiring; here, as it is needed while flash is busy */
+    uint8_t *own;             /* the small ring */
+    void (*while_busy)(void); /* of the transport */
+    uint8_t *memory;
+    uint32_t half;  /* bytes of each half of `memory` */
+    uint32_t taken; /* read position */
+};
+
+/* Starts reception into the ring's own memory. The clocks of DMA and peripheral run. */
+void stm32f4_ring_start(struct stm32f4_ring *ring, const struct stm32f4_ring_wiring *wiring);
+
+/* `claim` of a stream whose ctx is a ring: receives into the shared memory from now on, drops what
+ * was not read; the transport that had it gets its own small one back. Also makes this transport
+ * the one that is served while flash is busy. */
+void stm32f4_ring_claim(void *ctx);
+
+/* `read` of a stream whose ctx is a ring. */
+size_t stm32f4_ring_read(void *ctx, uint8_t *out, size_t max);
+
+/* Starts over with an empty ring, after the DMA was stopped. */
+void stm32f4_ring_restart(struct stm32f4_ring *ring);
+
+/* Clears the flags of a DMA stream: needed before each start (section 9.3.17). */
+void stm32f4_dma_clear(struct stm32f4_dma_regs *dma, unsigned stream);
+
+/* The two below are inline, as they are needed while flash is busy and nothing can be fetched from
+ * it.
+ */
+
+/* Where DMA writes next. Memory and counter change together, but are read one after the other. */
+static inline uint32_t stm32f4_ring_position(const struct stm32f4_ring *ring)
+{
+    uint32_t memory, left;
+    do {
+        memory = ring->stream->CR & DMA_CR_CT;
+        left = ring->stream->NDTR;
+    } while (memory != (ring->stream->CR & DMA_CR_CT));
+    uint32_t position = (memory != 0 ? ring->half : 0) + ring->half - left;
+    return position < 2 * ring->half ? position : 0;
+}
+
+/* Three quarters of the ring are full: the rest is for what arrives before anyone looks again. */
+static inline bool stm32f4_ring_is_full(const struct stm32f4_ring *ring)
+{
+    uint32_t position = stm32f4_ring_position(ring);
+    uint32_t fill = position - ring->taken + (position < ring->taken ? 2 * ring->half : 0);
+    return fill > ring->half + ring->half / 2;
+}
+
+#endif
