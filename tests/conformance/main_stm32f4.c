@@ -30,7 +30,7 @@ static uint32_t run(void)
     if (line != 0) {
         return 2U << 16 | (uint32_t)line;
     }
-    line = ferry_conformance_stream(&stm32f4_uart, &stm32f4_clock, NULL);
+    line = ferry_conformance_stream(&stm32f4_uart.stream, &stm32f4_clock, NULL);
     return line != 0 ? 3U << 16 | (uint32_t)line : 0;
 }
 
@@ -38,7 +38,7 @@ int main(void)
 {
     stm32f4_clock_start();
     stm32f4_tick_start();
-    stm32f4_uart_start(ring, BOARD_APP_RING_HALF);
+    stm32f4_transports_start(ring, BOARD_APP_RING_HALF, 0);
 
     register uint32_t verdict __asm__("r0") = run();
     register uint32_t mark __asm__("r1") = CONFORMANCE_MARK;
