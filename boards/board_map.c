@@ -7,6 +7,8 @@
 
 extern const struct ferry_board FERRY_BOARD_SYMBOL;
 
+_Static_assert(sizeof(BOARD_NAME) - 1 <= FERRY_BOARD_NAME_MAX, "the board's name is too long");
+
 #define RANGE(first, bytes) {.start = (first), .size = (bytes)},
 static const struct ferry_range sectors[] = {BOARD_SECTORS(RANGE)};
 

@@ -29,3 +29,14 @@ uint8_t ferry_board_slot_of(const struct ferry_board *board, uint32_t address)
     }
     return FERRY_SLOT_NONE;
 }
+
+uint32_t ferry_board_image_max(const struct ferry_board *board)
+{
+    uint32_t smallest = board->slots[0].size;
+    for (uint8_t slot = 1; slot < board->slot_count; slot++) {
+        if (board->slots[slot].size < smallest) {
+            smallest = board->slots[slot].size;
+        }
+    }
+    return smallest;
+}

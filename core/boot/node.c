@@ -69,7 +69,7 @@ void ferry_node_info(const struct ferry_node *node, struct ferry_info *info)
     info->flags = node->options_known ? FERRY_INFO_OPTIONS : 0;
     info->flags |= node->no_crystal ? FERRY_INFO_NO_CRYSTAL : 0;
     memcpy(info->uid, node->uid, FERRY_UID_SIZE);
-    strncpy(info->board, node->board->name, FERRY_BOARD_NAME_MAX);
+    memcpy(info->board, node->board->name, strlen(node->board->name)); /* FERRY_BOARD_NAME_MAX */
     state_info(node->journal, info);
     block_info(node->block, info);
     for (uint8_t slot = 0; slot < info->slot_count; slot++) {

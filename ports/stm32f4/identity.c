@@ -23,32 +23,27 @@ void stm32f4_describe(struct ferry_node *node)
     node->no_crystal = stm32f4_clock_source() != STM32F4_CLOCK_HSE;
 }
 
+/* Every reset pulls the pin low as well (section 6.1): it is the cause where no other is. A
+ * power-on sets the brown-out flag too (section 6.3.21). */
 uint8_t stm32f4_reset_cause(void)
 {
-    static const struct {
-        uint32_t flag;
-        uint8_t cause;
-    } causes[] = {
-        {RCC_CSR_PORRSTF, FERRY_RESET_POWER},
-        {RCC_CSR_BORRSTF, FERRY_RESET_BROWNOUT},
-        {RCC_CSR_SFTRSTF, FERRY_RESET_SOFTWARE},
-        {RCC_CSR_IWDGRSTF | RCC_CSR_WWDGRSTF, FERRY_RESET_WATCHDOG},
-    };
     uint32_t flags = RCC_REGS->CSR;
-    RCC_REGS->CSR = flags | RCC_CSR_RMVF;
     uint8_t cause = 0;
-    for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++) {
-        if ((flags & causes[i].flag) != 0) {
-            cause |= causes[i].cause;
-        }
+
+    RCC_REGS->CSR = flags | RCC_CSR_RMVF;
+    if ((flags & RCC_CSR_PORRSTF) != 0) {
+        return FERRY_RESET_POWER;
     }
-    if ((cause & FERRY_RESET_POWER) != 0) { /* it sets the brown-out flag too (section 6.3.21) */
-        cause = FERRY_RESET_POWER;
+    if ((flags & RCC_CSR_BORRSTF) != 0) {
+        cause |= FERRY_RESET_BROWNOUT;
     }
-    if (cause == FERRY_RESET_SOFTWARE && handover.magic == FAULT_MAGIC) {
-        cause |= FERRY_RESET_FAULT;
+    if ((flags & (RCC_CSR_IWDGRSTF | RCC_CSR_WWDGRSTF)) != 0) {
+        cause |= FERRY_RESET_WATCHDOG;
     }
-    /* Every reset pulls the pin low as well (section 6.1): it is the cause where no other is. */
+    if ((flags & RCC_CSR_SFTRSTF) != 0) {
+        cause |= handover.magic == FAULT_MAGIC ? FERRY_RESET_SOFTWARE | FERRY_RESET_FAULT
+                                               : FERRY_RESET_SOFTWARE;
+    }
     return cause == 0 ? FERRY_RESET_PIN : cause;
 }
 

@@ -51,13 +51,3 @@ size_t strlen(const char *text)
     }
     return (size_t)(end - text);
 }
-
-char *strncpy(char *restrict to, const char *restrict from, size_t size)
-{
-    size_t at = 0;
-    for (; at < size && from[at] != '\0'; at++) {
-        to[at] = from[at];
-    }
-    memset(to + at, 0, size - at);
-    return to;
-}

@@ -39,6 +39,10 @@ uint8_t ferry_board_slot_at(const struct ferry_board *board, uint32_t address);
  * FERRY_SLOT_NONE. */
 uint8_t ferry_board_slot_of(const struct ferry_board *board, uint32_t address);
 
+/* Bytes of the largest image file that every slot can hold: slots may differ, and an application
+ * that fits only one of them could never be updated. */
+uint32_t ferry_board_image_max(const struct ferry_board *board);
+
 /* Host programs: all boards that this build knows, by number (NULL past the last) and by name. */
 const struct ferry_board *ferry_board_list(size_t index);
 const struct ferry_board *ferry_board_find(const char *name);
