@@ -133,7 +133,7 @@ static bool runs_application(void *ctx, struct ferry_sim *sim)
     struct ferry_sim_cpu cpu;
     (void)ctx;
     ferry_sim_cpu(sim, &cpu);
-    return cpu.r[15] >= 0x08010000;
+    return cpu.r[15] - 0x08010000 < 0x70000; /* not: the bootloader in RAM */
 }
 
 static void load(struct run *run, const struct file *factory)

@@ -91,6 +91,9 @@ static int flash_read(void *ctx, uint32_t address, void *out, size_t size)
     if (caches_stale) {
         renew_caches();
     }
+    if (while_busy != NULL) {
+        while_busy(); /* whole slots are read, and hashed, between two looks at the transports */
+    }
     memcpy(out, (const void *)address, size);
     return FERRY_OK;
 }

@@ -47,7 +47,8 @@ void stm32f4_flash_busy_hook(void (*hook)(void));
  * A transport of the board. stream.ctx is the ring it receives into (ring.h).
  *   start: pins, clocks, DMA; called once by stm32f4_transports_start.
  *   while_busy: called about every 10 us while the flash is busy, from RAM and with interrupts off,
- *   if this transport had the last OPEN. NULL where DMA needs no help: then the core just stalls.
+ *   and before each read of flash, if this transport had the last OPEN; before the first one, if it
+ *   is the last of its kind. NULL where DMA needs no help: then the core just stalls.
  */
 struct stm32f4_transport {
     struct ferry_stream stream;

@@ -28,6 +28,25 @@ void stm32f4_ring_restart(struct stm32f4_ring *ring)
     stream->CR |= DMA_CR_EN;
 }
 
+/* Where DMA writes next. Memory and counter change together, but are read one after the other. */
+STM32F4_RAMCODE static uint32_t position(const struct stm32f4_ring *ring)
+{
+    uint32_t memory, left;
+    do {
+        memory = ring->stream->CR & DMA_CR_CT;
+        left = ring->stream->NDTR;
+    } while (memory != (ring->stream->CR & DMA_CR_CT));
+    uint32_t at = (memory != 0 ? ring->half : 0) + ring->half - left;
+    return at < 2 * ring->half ? at : 0;
+}
+
+STM32F4_RAMCODE bool stm32f4_ring_is_full(const struct stm32f4_ring *ring)
+{
+    uint32_t at = position(ring);
+    uint32_t fill = at - ring->taken + (at < ring->taken ? 2 * ring->half : 0);
+    return fill > ring->half + ring->half / 2;
+}
+
 static void move(struct stm32f4_ring *ring, uint8_t *memory, uint32_t half)
 {
     ring->memory = memory;
@@ -59,7 +78,7 @@ void stm32f4_ring_claim(void *ctx)
 size_t stm32f4_ring_read(void *ctx, uint8_t *out, size_t max)
 {
     struct stm32f4_ring *ring = ctx;
-    uint32_t end = stm32f4_ring_position(ring);
+    uint32_t end = position(ring);
     size_t count = 0;
     while (count < max && ring->taken != end) {
         /* DMA wrote it behind the compiler's back. */
@@ -82,6 +101,9 @@ void stm32f4_transports_start(uint8_t *memory, uint32_t own_half, uint32_t share
         transport->stream.rx_capacity_bytes =
             2 * (shared_half != 0 ? shared_half : own_half) - 1; /* a full ring would look empty */
         transport->start();
+        if (transport->while_busy != NULL) {
+            stm32f4_flash_busy_hook(transport->while_busy); /* until a transfer is opened */
+        }
     }
     shared.memory = memory;
 }

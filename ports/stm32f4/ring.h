@@ -46,28 +46,8 @@ void stm32f4_ring_restart(struct stm32f4_ring *ring);
 /* Clears the flags of a DMA stream: needed before each start (section 9.3.17). */
 void stm32f4_dma_clear(struct stm32f4_dma_regs *dma, unsigned stream);
 
-/* The two below are inline, as they are needed while flash is busy and nothing can be fetched from
- * it.
- */
-
-/* Where DMA writes next. Memory and counter change together, but are read one after the other. */
-static inline uint32_t stm32f4_ring_position(const struct stm32f4_ring *ring)
-{
-    uint32_t memory, left;
-    do {
-        memory = ring->stream->CR & DMA_CR_CT;
-        left = ring->stream->NDTR;
-    } while (memory != (ring->stream->CR & DMA_CR_CT));
-    uint32_t position = (memory != 0 ? ring->half : 0) + ring->half - left;
-    return position < 2 * ring->half ? position : 0;
-}
-
-/* Three quarters of the ring are full: the rest is for what arrives before anyone looks again. */
-static inline bool stm32f4_ring_is_full(const struct stm32f4_ring *ring)
-{
-    uint32_t position = stm32f4_ring_position(ring);
-    uint32_t fill = position - ring->taken + (position < ring->taken ? 2 * ring->half : 0);
-    return fill > ring->half + ring->half / 2;
-}
+/* Three quarters of the ring are full: the rest is for what arrives before anyone looks again. Runs
+ * from RAM. */
+bool stm32f4_ring_is_full(const struct stm32f4_ring *ring);
 
 #endif

@@ -41,7 +41,7 @@ static void spi_start(void)
     }
     BOARD_SPI->CR2 = SPI_CR2_RXDMAEN | SPI_CR2_TXDMAEN;
     stm32f4_ring_start(&spi.ring, &wiring);
-    stm32f4_spi.stream.rx_capacity_bytes /= 2; /* the rest takes what the master clocks to listen */
+    stm32f4_spi.stream.rx_capacity_bytes /= 4; /* the rest takes what the master clocks to listen */
     TX_STREAM->PAR = (uint32_t)&BOARD_SPI->DR;
     TX_STREAM->M0AR = (uint32_t)spi.tx;
     TX_STREAM->NDTR = TX_SIZE;
