@@ -121,14 +121,14 @@ static inline uint32_t ferry_get_u32(const uint8_t *bytes)
 
 static inline void ferry_put_u16(uint8_t *bytes, uint16_t value)
 {
-    value = FERRY_LITTLE_U16(value);
-    memcpy(bytes, &value, sizeof(value));
+    const uint16_t little = FERRY_LITTLE_U16(value);
+    memcpy(bytes, &little, sizeof(little));
 }
 
 static inline void ferry_put_u32(uint8_t *bytes, uint32_t value)
 {
-    value = FERRY_LITTLE_U32(value);
-    memcpy(bytes, &value, sizeof(value));
+    const uint32_t little = FERRY_LITTLE_U32(value);
+    memcpy(bytes, &little, sizeof(little));
 }
 
 /* Turns a number in memory from the byte order of the machine into little-endian, or back. Nothing
