@@ -157,7 +157,7 @@ static void print_update(const struct ferry_info *info)
         printf("Update       none under way\n");
     }
     if (info->phase == FERRY_PHASE_NONE && info->outcome != 0) {
-        int status = -(int)info->outcome;
+        int status = info->outcome;
         printf("Last update  slot %s was given up: %s (%s)\n", node_slot_name(info->candidate),
                ferry_status_text(status), ferry_status_name(status));
     }
@@ -241,7 +241,7 @@ static void add_update(cJSON *json, const struct ferry_info *info)
     cJSON_AddNumberToObject(update, "attempts", info->attempts);
     cJSON_AddNumberToObject(update, "durable", info->durable);
     cJSON_AddBoolToObject(update, "open", (info->flags & FERRY_INFO_OPEN) != 0);
-    cJSON_AddStringToObject(update, "outcome", ferry_status_name(-(int)info->outcome));
+    cJSON_AddStringToObject(update, "outcome", ferry_status_name(info->outcome));
     cJSON_AddStringToObject(update, "hash", hex_text(info->candidate_hash, FERRY_HASH_SIZE, hash));
 }
 

@@ -345,7 +345,7 @@ static void judge(struct gateway_engine *engine, uint32_t now_ms)
         return;
     }
     if (info->phase == FERRY_PHASE_NONE && info->outcome != 0 && engine_is_candidate(engine)) {
-        engine_give_up_image(engine, -(int)info->outcome, "", now_ms);
+        engine_give_up_image(engine, info->outcome, "", now_ms);
         return;
     }
     if (info->phase == FERRY_PHASE_PENDING && info->running != FERRY_SLOT_NONE &&

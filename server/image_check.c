@@ -53,7 +53,8 @@ int image_check(int fd, uint64_t size, const struct image_keys *keys, struct ima
     if (size > UINT32_MAX) {
         return FERRY_IMAGE_TOO_BIG;
     }
-    const struct ferry_image_source source = {&fd, read_file, (uint32_t)size};
+    const struct ferry_image_source source = {
+        .ctx = &fd, .read = read_file, .size = (uint32_t)size};
     const struct ferry_keys list = {keys->list, keys->count};
 
     /* First the image by itself: it names the board against which its place is then judged. */

@@ -12,7 +12,7 @@ int ferry_install_confirm(struct ferry_install *install, const uint8_t hash[FERR
     if (node->running == FERRY_SLOT_NONE || node->running != state->candidate) {
         return FERRY_NOT_TRIAL;
     }
-    if (memcmp(state->hash, hash, FERRY_HASH_SIZE) != 0) {
+    if (!ferry_hash_equal(state->hash, hash)) {
         return FERRY_WRONG_IMAGE;
     }
     if (state->phase == FERRY_PHASE_NONE && state->confirmed == node->running) {

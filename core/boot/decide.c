@@ -1,12 +1,20 @@
 #include "ferry/decide.h"
 #include "ferry/journal.h"
 
-/* A row matches when every fact is among its allowed values; one bit a value. */
-struct row {
-    uint8_t phase, attempts_left, has_confirmed, single, rejected;
-    uint8_t candidate, preferred, fallback;
-    uint8_t action;
-};
+/*
+ * Facts as one word, a group of bits for each. What was observed has one bit set in each group; a
+ * row has all that it allows, and matches when the facts have no other. Its action stands above
+ * them.
+ */
+#define FACTS(phase, attempts_left, has_confirmed, single, rejected, candidate, preferred,         \
+              fallback)                                                                            \
+    (((phase)&0xFU) | ((attempts_left)&3U) << 4 | ((has_confirmed)&3U) << 6 | ((single)&3U) << 8 | \
+     ((rejected)&3U) << 10 | ((candidate)&7U) << 12 | ((preferred)&7U) << 15 |                     \
+     ((fallback)&7U) << 18)
+enum { ACTION_AT = 24 };
+#define ROW(phase, left, confirmed, single, rejected, candidate, preferred, fallback, action)      \
+    FACTS(phase, left, confirmed, single, rejected, candidate, preferred, fallback) |              \
+        (uint32_t)(FERRY_ACTION_##action) << ACTION_AT
 
 enum {
     ANY = 0xFF,
@@ -20,44 +28,36 @@ enum {
 };
 
 /* clang-format off */
-static const struct row rows[] = {
-    /* phase    left conf  single rej  candidate preferred fallback */
-    {PENDING,   ANY, ANY,  ANY,  ANY,  UNKNOWN,  ANY,      ANY,     FERRY_ACTION_VERIFY_CANDIDATE},
-    {PENDING,   ANY, ANY,  ANY,  ANY,  GOOD,     ANY,      ANY,     FERRY_ACTION_START_TRIAL},
-    {PENDING,   ANY, ANY,  ANY,  ANY,  BAD,      ANY,      ANY,     FERRY_ACTION_REVERT_BAD},
-    {TRIAL,     NO,  ANY,  ANY,  ANY,  ANY,      ANY,      ANY,     FERRY_ACTION_REVERT_EXHAUSTED},
-    {TRIAL,     YES, ANY,  ANY,  ANY,  UNKNOWN,  ANY,      ANY,     FERRY_ACTION_VERIFY_CANDIDATE},
-    {TRIAL,     YES, ANY,  ANY,  ANY,  GOOD,     ANY,      ANY,     FERRY_ACTION_CONTINUE_TRIAL},
-    {TRIAL,     YES, ANY,  ANY,  ANY,  BAD,      ANY,      ANY,     FERRY_ACTION_REVERT_BAD},
+static const uint32_t rows[] = {
+    /*  phase    left conf  single rej  candidate preferred fallback */
+    ROW(PENDING,   ANY, ANY,  ANY,  ANY,  UNKNOWN,  ANY,      ANY,     VERIFY_CANDIDATE),
+    ROW(PENDING,   ANY, ANY,  ANY,  ANY,  GOOD,     ANY,      ANY,     START_TRIAL),
+    ROW(PENDING,   ANY, ANY,  ANY,  ANY,  BAD,      ANY,      ANY,     REVERT_BAD),
+    ROW(TRIAL,     NO,  ANY,  ANY,  ANY,  ANY,      ANY,      ANY,     REVERT_EXHAUSTED),
+    ROW(TRIAL,     YES, ANY,  ANY,  ANY,  UNKNOWN,  ANY,      ANY,     VERIFY_CANDIDATE),
+    ROW(TRIAL,     YES, ANY,  ANY,  ANY,  GOOD,     ANY,      ANY,     CONTINUE_TRIAL),
+    ROW(TRIAL,     YES, ANY,  ANY,  ANY,  BAD,      ANY,      ANY,     REVERT_BAD),
     /* one slot, its image was given up: only an update helps */
-    {ANY,       ANY, NO,   YES,  YES,  ANY,      ANY,      ANY,     FERRY_ACTION_LISTEN},
-    {ANY,       ANY, ANY,  ANY,  ANY,  ANY,      UNKNOWN,  ANY,     FERRY_ACTION_VERIFY_PREFERRED},
-    {ANY,       ANY, YES,  ANY,  ANY,  ANY,      GOOD,     ANY,     FERRY_ACTION_BOOT_CONFIRMED},
-    {ANY,       ANY, NO,   ANY,  ANY,  ANY,      GOOD,     ANY,     FERRY_ACTION_ADOPT_PREFERRED},
-    {ANY,       ANY, ANY,  NO,   ANY,  ANY,      BAD,      UNKNOWN, FERRY_ACTION_VERIFY_FALLBACK},
-    {ANY,       ANY, ANY,  NO,   ANY,  ANY,      BAD,      GOOD,    FERRY_ACTION_ADOPT_FALLBACK},
-    {ANY,       ANY, ANY,  ANY,  ANY,  ANY,      ANY,      ANY,     FERRY_ACTION_LISTEN},
+    ROW(ANY,       ANY, NO,   YES,  YES,  ANY,      ANY,      ANY,     LISTEN),
+    ROW(ANY,       ANY, ANY,  ANY,  ANY,  ANY,      UNKNOWN,  ANY,     VERIFY_PREFERRED),
+    ROW(ANY,       ANY, YES,  ANY,  ANY,  ANY,      GOOD,     ANY,     BOOT_CONFIRMED),
+    ROW(ANY,       ANY, NO,   ANY,  ANY,  ANY,      GOOD,     ANY,     ADOPT_PREFERRED),
+    ROW(ANY,       ANY, ANY,  NO,   ANY,  ANY,      BAD,      UNKNOWN, VERIFY_FALLBACK),
+    ROW(ANY,       ANY, ANY,  NO,   ANY,  ANY,      BAD,      GOOD,    ADOPT_FALLBACK),
+    ROW(ANY,       ANY, ANY,  ANY,  ANY,  ANY,      ANY,      ANY,     LISTEN),
 };
 /* clang-format on */
 
-static bool allows(uint8_t mask, unsigned value)
-{
-    return ((unsigned)mask >> value & 1U) != 0;
-}
-
-static bool matches(const struct row *row, const struct ferry_facts *facts)
-{
-    return allows(row->phase, facts->phase) && allows(row->attempts_left, facts->attempts_left) &&
-           allows(row->has_confirmed, facts->has_confirmed) && allows(row->single, facts->single) &&
-           allows(row->rejected, facts->rejected) && allows(row->candidate, facts->candidate) &&
-           allows(row->preferred, facts->preferred) && allows(row->fallback, facts->fallback);
-}
-
 enum ferry_action ferry_decide(const struct ferry_facts *facts)
 {
-    const struct row *row = rows;
-    while (!matches(row, facts)) {
+    uint32_t observed =
+        FACTS(1U << facts->phase, 1U << facts->attempts_left, 1U << facts->has_confirmed,
+              1U << facts->single, 1U << facts->rejected, 1U << facts->candidate,
+              1U << facts->preferred, 1U << facts->fallback);
+    const uint32_t *row = rows;
+
+    while ((observed & ~*row) != 0) {
         row++; /* the last row matches everything */
     }
-    return (enum ferry_action)row->action;
+    return (enum ferry_action)(*row >> ACTION_AT);
 }

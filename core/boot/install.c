@@ -55,7 +55,7 @@ static int record_outcome(struct ferry_install *install, int outcome)
 
 static bool is_candidate(const struct ferry_install *install, const uint8_t *hash)
 {
-    return memcmp(state_of(install)->hash, hash, FERRY_HASH_SIZE) == 0;
+    return ferry_hash_equal(state_of(install)->hash, hash);
 }
 
 /* ---- OPEN ------------------------------------------------------------------------------------ */
@@ -93,7 +93,6 @@ int ferry_install_open(struct ferry_install *install, const struct ferry_open *o
 {
     struct ferry_node *node = install->node;
     struct ferry_image *image = &install->image;
-    struct ferry_keys keys = ferry_boot_block_keys(node->block);
 
     install->stage = FERRY_INSTALL_IDLE;
     if (state_of(install)->phase == FERRY_PHASE_TRIAL) {
@@ -111,9 +110,6 @@ int ferry_install_open(struct ferry_install *install, const struct ferry_open *o
     }
     if (status == FERRY_OK && image->security_counter < state_of(install)->security_counter) {
         status = FERRY_IMAGE_COUNTER;
-    }
-    if (status == FERRY_OK && ferry_keys_find(&keys, image->key_hash) == NULL) {
-        status = FERRY_IMAGE_KEY;
     }
     if (status == FERRY_OK) {
         install->stage = FERRY_INSTALL_SIGNATURE;
@@ -274,14 +270,13 @@ static int close_again(struct ferry_install *install, const struct ferry_close *
         return FERRY_NOT_OPEN;
     }
     if (state->outcome != 0) {
-        return -(int)state->outcome;
+        return state->outcome;
     }
     if (ferry_node_read_image(node, state->candidate, &install->image) != FERRY_OK ||
         !is_candidate(install, install->image.hash) ||
         install->image.total_size != close->total_size) {
         return FERRY_NOT_OPEN;
     }
-    install->image.slot = state->candidate;
     install->repeated = true;
     return FERRY_OK;
 }
@@ -315,7 +310,7 @@ static int crc_step(struct ferry_install *install, const struct ferry_image_sour
     uint8_t slice[FERRY_SLICE_SIZE];
     uint32_t size = smaller(install->image.total_size - install->crc32_at, sizeof(slice));
 
-    int status = source->read(source->ctx, install->crc32_at, slice, size);
+    int status = ferry_image_read_at(source, install->crc32_at, slice, size);
     if (status != FERRY_OK) {
         return status;
     }
@@ -340,10 +335,7 @@ static int check_claims(const struct ferry_install *install)
     if (status == FERRY_FLASH) {
         return status;
     }
-    bool same = status == FERRY_OK && found.total_size == claimed->total_size &&
-                memcmp(found.hash, claimed->hash, sizeof(found.hash)) == 0 &&
-                memcmp(found.key_hash, claimed->key_hash, sizeof(found.key_hash)) == 0 &&
-                memcmp(found.signature, claimed->signature, sizeof(found.signature)) == 0;
+    bool same = status == FERRY_OK && memcmp(&found, claimed, sizeof(found)) == 0;
     return same ? FERRY_OK : FERRY_IMAGE_CLAIMS;
 }
 
@@ -377,9 +369,8 @@ static int check_slice(struct ferry_install *install, const struct ferry_image_s
 
 int ferry_install_close_step(struct ferry_install *install)
 {
-    struct ferry_slot_reader reader;
-    struct ferry_image_source source = ferry_image_from_slot(
-        &reader, install->node->flash, install->node->board, install->image.slot);
+    struct ferry_image_source source =
+        ferry_image_from_slot(install->node->flash, install->node->board, install->image.slot);
 
     int status = check_slice(install, &source);
     if (status == FERRY_MORE) {
@@ -387,7 +378,7 @@ int ferry_install_close_step(struct ferry_install *install)
     }
     install->stage = FERRY_INSTALL_IDLE;
     if (install->repeated) {
-        return status == FERRY_OK ? -(int)state_of(install)->outcome : FERRY_NOT_OPEN;
+        return status == FERRY_OK ? state_of(install)->outcome : FERRY_NOT_OPEN;
     }
     if (status == FERRY_OK) {
         return record_pending(install);

@@ -4,12 +4,12 @@
 
 int ferry_node_read_image(const struct ferry_node *node, uint8_t slot, struct ferry_image *image)
 {
-    struct ferry_slot_reader reader;
-    struct ferry_image_source source =
-        ferry_image_from_slot(&reader, node->flash, node->board, slot);
+    struct ferry_image_source source = ferry_image_from_slot(node->flash, node->board, slot);
     uint8_t scratch[FERRY_IMAGE_TLV_MAX];
 
-    return ferry_image_read(&source, scratch, image);
+    int status = ferry_image_read(&source, scratch, image);
+    image->slot = slot;
+    return status;
 }
 
 static void slot_info(const struct ferry_node *node, uint8_t slot, struct ferry_slot_info *info)
@@ -21,7 +21,7 @@ static void slot_info(const struct ferry_node *node, uint8_t slot, struct ferry_
     if (status == FERRY_OK) {
         info->content = node->content[slot];
         info->version = image.header.version;
-        memcpy(info->hash, image.hash, FERRY_HASH_SIZE);
+        ferry_hash_copy(info->hash, image.hash);
     } else {
         info->content = status == FERRY_IMAGE_MAGIC ? FERRY_CONTENT_EMPTY : FERRY_CONTENT_BAD;
     }
@@ -33,7 +33,7 @@ static void block_info(const struct ferry_boot_block *block, struct ferry_info *
 
     info->key_count = (uint8_t)keys.count;
     for (size_t i = 0; i < keys.count; i++) {
-        memcpy(info->key_hash[i], keys.list[i].hash, FERRY_HASH_SIZE);
+        ferry_hash_copy(info->key_hash[i], keys.list[i].hash);
     }
     if (keys.count > 0) {
         info->bootloader_version = block->version;
@@ -52,7 +52,7 @@ static void state_info(const struct ferry_journal *journal, struct ferry_info *i
     info->outcome = state->outcome;
     info->security_counter = state->security_counter;
     info->durable = state->durable;
-    memcpy(info->candidate_hash, state->hash, FERRY_HASH_SIZE);
+    ferry_hash_copy(info->candidate_hash, state->hash);
     info->flags |= journal->found_nothing ? FERRY_INFO_JOURNAL_LOST : 0;
 }
 

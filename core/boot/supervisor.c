@@ -20,9 +20,7 @@ static void verify_slot(struct ferry_supervisor *supervisor, uint8_t slot)
 {
     struct ferry_node *node = supervisor->node;
     struct ferry_keys keys = ferry_boot_block_keys(node->block);
-    struct ferry_slot_reader reader;
-    struct ferry_image_source source =
-        ferry_image_from_slot(&reader, node->flash, node->board, slot);
+    struct ferry_image_source source = ferry_image_from_slot(node->flash, node->board, slot);
 
     int status =
         ferry_image_verify(&source, node->board, &keys, state_of(supervisor)->security_counter,
@@ -34,9 +32,9 @@ static void verify_slot(struct ferry_supervisor *supervisor, uint8_t slot)
     node->content[slot] = status == FERRY_OK            ? FERRY_CONTENT_VERIFIED
                           : status == FERRY_IMAGE_MAGIC ? FERRY_CONTENT_EMPTY
                                                         : FERRY_CONTENT_BAD;
-    supervisor->slot_error[slot] = (int8_t)status;
+    supervisor->slot_error[slot] = (uint8_t)status;
     if (status != FERRY_OK && status != FERRY_IMAGE_MAGIC) { /* an empty slot is no fault */
-        supervisor->error = (int8_t)status;
+        supervisor->error = (uint8_t)status;
     }
 }
 
@@ -46,15 +44,18 @@ static int read_slot(struct ferry_supervisor *supervisor, uint8_t slot)
     return ferry_node_read_image(supervisor->node, slot, &supervisor->image);
 }
 
+_Static_assert((int)FERRY_CONTENT_UNKNOWN == FERRY_CHECK_UNKNOWN &&
+                   (int)FERRY_CONTENT_VERIFIED == FERRY_CHECK_GOOD &&
+                   (int)FERRY_CONTENT_BAD == FERRY_CHECK_BAD,
+               "content is a check but for EMPTY");
+
 static uint8_t check_slot(const struct ferry_supervisor *supervisor, uint8_t slot)
 {
     if (!slot_exists(supervisor, slot)) {
         return FERRY_CHECK_BAD;
     }
     uint8_t content = supervisor->node->content[slot];
-    return content == FERRY_CONTENT_UNKNOWN    ? FERRY_CHECK_UNKNOWN
-           : content == FERRY_CONTENT_VERIFIED ? FERRY_CHECK_GOOD
-                                               : FERRY_CHECK_BAD;
+    return content == FERRY_CONTENT_EMPTY ? FERRY_CHECK_BAD : content;
 }
 
 /* The candidate must also be the very image that CLOSE accepted. */
@@ -66,8 +67,8 @@ static uint8_t check_candidate(struct ferry_supervisor *supervisor)
         return check;
     }
     int status = read_slot(supervisor, state_of(supervisor)->candidate);
-    bool same = status == FERRY_OK &&
-                memcmp(supervisor->image.hash, state_of(supervisor)->hash, FERRY_HASH_SIZE) == 0;
+    bool same =
+        status == FERRY_OK && ferry_hash_equal(supervisor->image.hash, state_of(supervisor)->hash);
     return same ? FERRY_CHECK_GOOD : FERRY_CHECK_BAD;
 }
 
@@ -84,7 +85,7 @@ static int record(struct ferry_supervisor *supervisor, const struct ferry_state 
     }
     if (status != FERRY_OK) {
         supervisor->read_only = true;
-        supervisor->error = (int8_t)status;
+        supervisor->error = (uint8_t)status;
     }
     return status;
 }
@@ -163,32 +164,35 @@ static uint8_t preferred_slot(const struct ferry_supervisor *supervisor)
                                                             : state->candidate;
 }
 
-static uint8_t fallback_slot(const struct ferry_supervisor *supervisor)
-{
-    uint8_t preferred = preferred_slot(supervisor);
-    return supervisor->node->board->slot_count > 1 ? (uint8_t)(1 - preferred) : preferred;
-}
+/* The slots that actions speak of, in the order of the VERIFY and of the ADOPT actions. */
+enum { CANDIDATE, PREFERRED, FALLBACK, SLOTS };
 
-static void gather(struct ferry_supervisor *supervisor, struct ferry_facts *facts)
+static void gather(struct ferry_supervisor *supervisor, uint8_t slots[SLOTS],
+                   struct ferry_facts *facts)
 {
     const struct ferry_state *state = state_of(supervisor);
+    bool single = supervisor->node->board->slot_count == 1;
+
+    slots[CANDIDATE] = state->candidate;
+    slots[PREFERRED] = preferred_slot(supervisor);
+    slots[FALLBACK] = single ? slots[PREFERRED] : (uint8_t)(1 - slots[PREFERRED]);
 
     /* A trial that cannot be recorded would never end: without a journal there is none. */
     facts->phase = supervisor->read_only ? FERRY_PHASE_NONE : state->phase;
     facts->attempts_left = state->attempts > 0;
     facts->has_confirmed = slot_exists(supervisor, state->confirmed);
-    facts->single = supervisor->node->board->slot_count == 1;
+    facts->single = single;
     facts->rejected = state->outcome != 0;
     facts->candidate = check_candidate(supervisor);
-    facts->preferred = check_slot(supervisor, preferred_slot(supervisor));
-    facts->fallback = check_slot(supervisor, fallback_slot(supervisor));
+    facts->preferred = check_slot(supervisor, slots[PREFERRED]);
+    facts->fallback = check_slot(supervisor, slots[FALLBACK]);
 }
 
 static void give_up(struct ferry_supervisor *supervisor, int outcome)
 {
     struct ferry_state *state = ferry_journal_edit(supervisor->node->journal);
 
-    supervisor->error = (int8_t)outcome;
+    supervisor->error = (uint8_t)outcome;
     ferry_state_end_candidate(state, outcome);
     (void)record(supervisor, state);
 }
@@ -214,17 +218,14 @@ static void adopt(struct ferry_supervisor *supervisor, uint8_t slot)
 }
 
 /* Does what the decision asks for before it can be taken. Returns false when it is taken. */
-static bool carry_out(struct ferry_supervisor *supervisor, enum ferry_action action)
+static bool carry_out(struct ferry_supervisor *supervisor, enum ferry_action action,
+                      const uint8_t slots[SLOTS])
 {
     switch (action) {
     case FERRY_ACTION_VERIFY_CANDIDATE:
-        verify_slot(supervisor, state_of(supervisor)->candidate);
-        return true;
     case FERRY_ACTION_VERIFY_PREFERRED:
-        verify_slot(supervisor, preferred_slot(supervisor));
-        return true;
     case FERRY_ACTION_VERIFY_FALLBACK:
-        verify_slot(supervisor, fallback_slot(supervisor));
+        verify_slot(supervisor, slots[action - FERRY_ACTION_VERIFY_CANDIDATE + CANDIDATE]);
         return true;
     case FERRY_ACTION_REVERT_EXHAUSTED:
         give_up(supervisor, FERRY_TRIAL_EXHAUSTED);
@@ -233,10 +234,8 @@ static bool carry_out(struct ferry_supervisor *supervisor, enum ferry_action act
         give_up(supervisor, bad_candidate(supervisor));
         return true;
     case FERRY_ACTION_ADOPT_PREFERRED:
-        adopt(supervisor, preferred_slot(supervisor));
-        return true;
     case FERRY_ACTION_ADOPT_FALLBACK:
-        adopt(supervisor, fallback_slot(supervisor));
+        adopt(supervisor, slots[action - FERRY_ACTION_ADOPT_PREFERRED + PREFERRED]);
         return true;
     default:
         return false;
@@ -251,15 +250,16 @@ static bool is_adoption(enum ferry_action action)
 enum ferry_action ferry_supervisor_decide(struct ferry_supervisor *supervisor)
 {
     struct ferry_facts facts;
+    uint8_t slots[SLOTS];
     enum ferry_action action;
 
     do {
-        gather(supervisor, &facts);
+        gather(supervisor, slots, &facts);
         action = ferry_decide(&facts);
         if (supervisor->read_only && is_adoption(action)) {
             return FERRY_ACTION_LISTEN; /* it would need a record */
         }
-    } while (carry_out(supervisor, action));
+    } while (carry_out(supervisor, action, slots));
     return action;
 }
 

@@ -7,64 +7,46 @@
 
 #include <string.h>
 
-enum { DER_INTEGER = 0x02, DER_SEQUENCE = 0x30, SCALAR_SIZE = FERRY_SIGNATURE_SIZE / 2 };
+enum { DER_INTEGER = 0x02, DER_SEQUENCE = 0x30, DER_HEADER_SIZE = 2 };
+enum { SCALAR_SIZE = FERRY_SIGNATURE_SIZE / 2 };
 
-struct der_cursor {
-    const uint8_t *at;
-    size_t left;
-};
-
-/* Enters an element of this tag: its content becomes `content`, `cursor` moves behind it. */
-static bool take_element(struct der_cursor *cursor, uint8_t tag, struct der_cursor *content)
+/* Takes a positive INTEGER in its shortest form from `*at`, writes it big-endian to `out`. */
+static bool take_scalar(const uint8_t **at, const uint8_t *end, uint8_t out[SCALAR_SIZE])
 {
-    if (cursor->left < 2 || cursor->at[0] != tag) {
+    if (end - *at <= DER_HEADER_SIZE || (*at)[0] != DER_INTEGER) {
         return false;
     }
-    size_t length = cursor->at[1];
-    if (length >= 0x80 || length > cursor->left - 2) {
-        return false;
+    const uint8_t *digits = *at + DER_HEADER_SIZE;
+    size_t length = (*at)[1];
+    if (length == 0 || length > (size_t)(end - digits) || (digits[0] & 0x80) != 0) {
+        return false; /* 0x80: negative */
     }
-    content->at = cursor->at + 2;
-    content->left = length;
-    cursor->at += 2 + length;
-    cursor->left -= 2 + length;
-    return true;
-}
-
-/* A positive INTEGER in its shortest form, written big-endian to `out`. */
-static bool take_scalar(struct der_cursor *cursor, uint8_t out[SCALAR_SIZE])
-{
-    struct der_cursor digits;
-    if (!take_element(cursor, DER_INTEGER, &digits) || digits.left == 0) {
-        return false;
-    }
-    if ((digits.at[0] & 0x80) != 0) { /* negative */
-        return false;
-    }
-    if (digits.at[0] == 0) { /* only there to keep the number positive */
-        digits.at++;
-        digits.left--;
-        if (digits.left == 0 || (digits.at[0] & 0x80) == 0) {
+    *at = digits + length;
+    if (digits[0] == 0) { /* only there to keep the number positive */
+        digits++;
+        length--;
+        if (length == 0 || (digits[0] & 0x80) == 0) {
             return false;
         }
     }
-    if (digits.left > SCALAR_SIZE) {
+    if (length > SCALAR_SIZE) {
         return false;
     }
     memset(out, 0, SCALAR_SIZE);
-    memcpy(out + SCALAR_SIZE - digits.left, digits.at, digits.left);
+    memcpy(out + SCALAR_SIZE - length, digits, length);
     return true;
 }
 
 int ferry_signature_from_der(const uint8_t *der, size_t size_bytes,
                              uint8_t signature[FERRY_SIGNATURE_SIZE])
 {
-    struct der_cursor file = {der, size_bytes};
-    struct der_cursor pair;
-    if (!take_element(&file, DER_SEQUENCE, &pair) || file.left != 0 ||
-        !take_scalar(&pair, signature) || !take_scalar(&pair, signature + SCALAR_SIZE) ||
-        pair.left != 0) {
+    if (size_bytes < DER_HEADER_SIZE || der[0] != DER_SEQUENCE ||
+        der[1] != size_bytes - DER_HEADER_SIZE) {
         return FERRY_IMAGE_SIGNATURE;
     }
-    return FERRY_OK;
+    const uint8_t *at = der + DER_HEADER_SIZE, *end = der + size_bytes;
+    /* A length in more than one byte would announce more than two scalars can fill. */
+    bool ok = take_scalar(&at, end, signature) && take_scalar(&at, end, signature + SCALAR_SIZE) &&
+              at == end;
+    return ok ? FERRY_OK : FERRY_IMAGE_SIGNATURE;
 }

@@ -5,15 +5,23 @@
 
 enum { TLV_AREA_HEADER_SIZE = 4, TLV_HEADER_SIZE = 4 };
 
-/* Each required TLV as one bit, to see what is missing and what stands twice. */
-enum {
-    HAVE_HASH = 1,
-    HAVE_KEY_HASH = 2,
-    HAVE_SIGNATURE = 4,
-    HAVE_COUNTER = 8,
-    HAVE_BOARD = 16,
-    HAVE_ALL = 31
+/* The TLVs that an image must have, each once; types that are not here are skipped. */
+static const struct claim {
+    uint8_t type;
+    uint8_t at; /* offset in struct ferry_image */
+    /* The protected ones are under the hash. The others say how to check it, so they cannot be; and
+     * what is not under it, anyone could have put there. */
+    bool is_protected;
+    uint8_t size_min; /* bytes */
+    uint16_t size_max;
+} claims[] = {
+    {FERRY_TLV_SHA256, offsetof(struct ferry_image, hash), false, 32, 32},
+    {FERRY_TLV_KEYHASH, offsetof(struct ferry_image, key_hash), false, 32, 32},
+    {FERRY_TLV_ECDSA_SIG, offsetof(struct ferry_image, signature), false, 0, FERRY_IMAGE_TLV_MAX},
+    {FERRY_TLV_SEC_CNT, offsetof(struct ferry_image, security_counter), true, 4, 4},
+    {FERRY_TLV_BOARD, offsetof(struct ferry_image, board), true, 1, FERRY_BOARD_NAME_MAX},
 };
+enum { CLAIMS = sizeof(claims) / sizeof(claims[0]) };
 
 int ferry_version_compare(const struct ferry_version *a, const struct ferry_version *b)
 {
@@ -31,6 +39,10 @@ int ferry_version_compare(const struct ferry_version *a, const struct ferry_vers
     }
     return 0;
 }
+
+_Static_assert(offsetof(struct ferry_image_header, version) == 16 &&
+                   sizeof(struct ferry_image_header) == 24,
+               "the struct has the layout of the file, behind the magic number");
 
 static int check_sizes(const struct ferry_image_header *header)
 {
@@ -52,15 +64,14 @@ int ferry_image_parse_header(const uint8_t bytes[FERRY_IMAGE_HEADER_SIZE],
     if (ferry_get_u32(bytes) != FERRY_IMAGE_MAGIC_WORD) {
         return FERRY_IMAGE_MAGIC;
     }
-    header->load_address = ferry_get_u32(bytes + 4);
-    header->header_size = ferry_get_u16(bytes + 8);
-    header->protected_tlv_size = ferry_get_u16(bytes + 10);
-    header->payload_size = ferry_get_u32(bytes + 12);
-    header->flags = ferry_get_u32(bytes + 16);
-    header->version.major = bytes[20];
-    header->version.minor = bytes[21];
-    header->version.revision = ferry_get_u16(bytes + 22);
-    header->version.build = ferry_get_u32(bytes + 24);
+    memcpy(header, bytes + 4, sizeof(*header));
+    ferry_order_u32(&header->load_address);
+    ferry_order_u16(&header->header_size);
+    ferry_order_u16(&header->protected_tlv_size);
+    ferry_order_u32(&header->payload_size);
+    ferry_order_u32(&header->flags);
+    ferry_order_u16(&header->version.revision);
+    ferry_order_u32(&header->version.build);
     int status = check_sizes(header);
     if (status != FERRY_OK) {
         return status;
@@ -69,139 +80,95 @@ int ferry_image_parse_header(const uint8_t bytes[FERRY_IMAGE_HEADER_SIZE],
     return header->flags == FERRY_IMAGE_F_ROM_FIXED ? FERRY_OK : FERRY_IMAGE_FLAGS;
 }
 
-/* Takes a required value of fixed size once; a second or misshapen one is malformed. */
-static int take_once(uint32_t *have, uint32_t bit, bool shape_ok)
+static int check_board(const char *name, size_t size)
 {
-    if ((*have & bit) != 0 || !shape_ok) {
-        return FERRY_IMAGE_TLV;
-    }
-    *have |= bit;
-    return FERRY_OK;
-}
-
-static int take_board(struct ferry_image *image, const uint8_t *value, uint16_t size)
-{
-    for (uint16_t i = 0; i < size; i++) {
-        if (value[i] <= ' ' || value[i] > '~') {
+    for (size_t i = 0; i < size; i++) {
+        if (name[i] <= ' ' || name[i] > '~') {
             return FERRY_IMAGE_TLV; /* it is shown to people */
         }
     }
-    image->board_size = (uint8_t)size;
-    memcpy(image->board, value, size);
     return FERRY_OK;
 }
 
-/* TLVs under the hash. Types that Ferry does not use are skipped. */
-static int take_protected(struct ferry_image *image, uint32_t *have, uint16_t type,
-                          const uint8_t *value, uint16_t size)
+/* Takes the value of a claim; its size is right. */
+static int take_claim(struct ferry_image *image, const struct claim *claim, const uint8_t *value,
+                      size_t size)
 {
-    int status = FERRY_OK;
-    switch (type) {
-    case FERRY_TLV_SEC_CNT:
-        status = take_once(have, HAVE_COUNTER, size == 4);
-        if (status == FERRY_OK) {
-            image->security_counter = ferry_get_u32(value);
-        }
-        return status;
-    case FERRY_TLV_BOARD:
-        status = take_once(have, HAVE_BOARD, size > 0 && size <= FERRY_BOARD_NAME_MAX);
-        return status == FERRY_OK ? take_board(image, value, size) : status;
-    case FERRY_TLV_SHA256:
-    case FERRY_TLV_KEYHASH:
-    case FERRY_TLV_ECDSA_SIG:
-        return FERRY_IMAGE_TLV; /* cannot stand under the hash that they speak of */
-    default:
-        return FERRY_OK;
+    if (claim->type == FERRY_TLV_ECDSA_SIG) {
+        return ferry_signature_from_der(value, size, image->signature);
     }
+    memcpy((uint8_t *)image + claim->at, value, size);
+    if (claim->type == FERRY_TLV_BOARD) {
+        image->board_size = (uint8_t)size;
+        return check_board(image->board, size);
+    }
+    return FERRY_OK;
 }
 
-/* TLVs that are not under the hash: they may only say how to check it. */
-static int take_plain(struct ferry_image *image, uint32_t *have, uint16_t type,
-                      const uint8_t *value, uint16_t size)
+/* `have`: a bit for each claim that was taken. */
+static int take_tlv(struct ferry_image *image, uint32_t *have, bool is_protected,
+                    const uint8_t *tlv, size_t size)
 {
-    int status = FERRY_OK;
-    switch (type) {
-    case FERRY_TLV_SHA256:
-        status = take_once(have, HAVE_HASH, size == FERRY_HASH_SIZE);
-        if (status == FERRY_OK) {
-            memcpy(image->hash, value, FERRY_HASH_SIZE);
+    for (unsigned i = 0; i < CLAIMS; i++) {
+        const struct claim *claim = &claims[i];
+        if (claim->type != ferry_get_u16(tlv)) {
+            continue;
         }
-        return status;
-    case FERRY_TLV_KEYHASH:
-        status = take_once(have, HAVE_KEY_HASH, size == FERRY_HASH_SIZE);
-        if (status == FERRY_OK) {
-            memcpy(image->key_hash, value, FERRY_HASH_SIZE);
+        if ((*have >> i & 1U) != 0 || claim->is_protected != is_protected ||
+            size < claim->size_min || size > claim->size_max) {
+            return FERRY_IMAGE_TLV;
         }
-        return status;
-    case FERRY_TLV_ECDSA_SIG:
-        status = take_once(have, HAVE_SIGNATURE, true);
-        return status == FERRY_OK ? ferry_signature_from_der(value, size, image->signature)
-                                  : status;
-    case FERRY_TLV_SEC_CNT:
-    case FERRY_TLV_BOARD:
-        return FERRY_IMAGE_TLV; /* unsigned: anyone could have put it there */
-    default:
-        return FERRY_OK;
+        *have |= 1U << i;
+        return take_claim(image, claim, tlv + TLV_HEADER_SIZE, size);
     }
+    return FERRY_OK;
 }
 
-/* Walks the TLVs of one area; `size` counts from behind the area's own header. */
-static int walk_area(struct ferry_image *image, uint32_t *have, const uint8_t *area, size_t size,
-                     bool protected_area)
+/* Parses one area, which must fill `size` bytes exactly. */
+static int parse_area(struct ferry_image *image, uint32_t *have, uint16_t magic,
+                      const uint8_t *area, size_t size)
 {
-    while (size > 0) {
-        if (size < TLV_HEADER_SIZE) {
+    if (size < TLV_AREA_HEADER_SIZE || ferry_get_u16(area) != magic ||
+        ferry_get_u16(area + 2) != size) {
+        return FERRY_IMAGE_TLV;
+    }
+    const uint8_t *end = area + size;
+    area += TLV_AREA_HEADER_SIZE;
+    while (area < end) {
+        size_t left = (size_t)(end - area);
+        if (left < TLV_HEADER_SIZE || ferry_get_u16(area + 2) > left - TLV_HEADER_SIZE) {
             return FERRY_IMAGE_TLV;
         }
-        uint16_t type = ferry_get_u16(area);
-        uint16_t length = ferry_get_u16(area + 2);
-        area += TLV_HEADER_SIZE;
-        size -= TLV_HEADER_SIZE;
-        if (length > size) {
-            return FERRY_IMAGE_TLV;
-        }
-        int status = protected_area ? take_protected(image, have, type, area, length)
-                                    : take_plain(image, have, type, area, length);
+        size_t length = ferry_get_u16(area + 2);
+        int status = take_tlv(image, have, magic == FERRY_TLV_PROTECTED, area, length);
         if (status != FERRY_OK) {
             return status;
         }
-        area += length;
-        size -= length;
+        area += TLV_HEADER_SIZE + length;
     }
     return FERRY_OK;
-}
-
-/* True when an area with this magic number and total length stands at `area`. */
-static bool area_is(const uint8_t *area, size_t size, uint32_t magic, size_t total)
-{
-    return size >= TLV_AREA_HEADER_SIZE && total >= TLV_AREA_HEADER_SIZE && total <= size &&
-           ferry_get_u16(area) == magic && ferry_get_u16(area + 2) == total;
 }
 
 static int parse_areas(struct ferry_image *image, const uint8_t *tlvs, size_t size)
 {
     uint32_t have = 0;
     size_t first = image->header.protected_tlv_size;
-    if (first > 0) {
-        if (!area_is(tlvs, size, FERRY_TLV_PROTECTED, first)) {
-            return FERRY_IMAGE_TLV;
-        }
-        int status = walk_area(image, &have, tlvs + TLV_AREA_HEADER_SIZE,
-                               first - TLV_AREA_HEADER_SIZE, true);
-        if (status != FERRY_OK) {
-            return status;
-        }
-    }
-    /* area_is() proved first <= size. The plain area takes all that is left. */
-    if (!area_is(tlvs + first, size - first, FERRY_TLV_INFO, size - first)) {
+    int status = FERRY_OK;
+
+    if (first > size) {
         return FERRY_IMAGE_TLV;
     }
-    int status = walk_area(image, &have, tlvs + first + TLV_AREA_HEADER_SIZE,
-                           size - first - TLV_AREA_HEADER_SIZE, false);
-    if (status != FERRY_OK) {
-        return status;
+    if (first > 0) {
+        status = parse_area(image, &have, FERRY_TLV_PROTECTED, tlvs, first);
     }
-    return have == HAVE_ALL ? FERRY_OK : FERRY_IMAGE_MISSING_TLV;
+    if (status == FERRY_OK) { /* the plain area takes all that is left */
+        status = parse_area(image, &have, FERRY_TLV_INFO, tlvs + first, size - first);
+    }
+    if (status == FERRY_OK && have != (1U << CLAIMS) - 1) {
+        status = FERRY_IMAGE_MISSING_TLV;
+    }
+    ferry_order_u32(&image->security_counter);
+    return status;
 }
 
 int ferry_image_parse(const uint8_t header[FERRY_IMAGE_HEADER_SIZE],

@@ -55,13 +55,13 @@ int ferry_image_check_signature(const struct ferry_image *image, const struct fe
     return ferry_p256_verify(key->point, image->hash, image->signature);
 }
 
-static int read_source(const struct ferry_image_source *source, uint32_t offset, void *out,
-                       uint32_t size)
+int ferry_image_read_at(const struct ferry_image_source *source, uint32_t offset, void *out,
+                        uint32_t size)
 {
     if (!ferry_within(offset, size, source->size)) {
         return FERRY_IMAGE_SIZE;
     }
-    return source->read(source->ctx, offset, out, size);
+    return source->read(source->ctx, source->start + offset, out, size);
 }
 
 /* Reads the TLV areas, whose total length stands in the plain area's header. */
@@ -76,7 +76,7 @@ static int read_tlvs(const struct ferry_image_source *source,
         return FERRY_IMAGE_TLV;
     }
     uint8_t info[TLV_AREA_HEADER_SIZE];
-    int status = read_source(source, start + plain, info, sizeof info);
+    int status = ferry_image_read_at(source, start + plain, info, sizeof info);
     if (status != FERRY_OK) {
         return status;
     }
@@ -85,7 +85,7 @@ static int read_tlvs(const struct ferry_image_source *source,
         return FERRY_IMAGE_TLV;
     }
     *tlv_size = plain + length;
-    return read_source(source, start, scratch, *tlv_size);
+    return ferry_image_read_at(source, start, scratch, *tlv_size);
 }
 
 int ferry_image_read(const struct ferry_image_source *source, uint8_t scratch[FERRY_IMAGE_TLV_MAX],
@@ -94,7 +94,7 @@ int ferry_image_read(const struct ferry_image_source *source, uint8_t scratch[FE
     uint8_t header[FERRY_IMAGE_HEADER_SIZE];
     uint8_t vectors[FERRY_IMAGE_VECTORS_SIZE];
     uint32_t tlv_size = 0;
-    int status = read_source(source, 0, header, sizeof header);
+    int status = ferry_image_read_at(source, 0, header, sizeof header);
     if (status != FERRY_OK) {
         return status;
     }
@@ -103,7 +103,7 @@ int ferry_image_read(const struct ferry_image_source *source, uint8_t scratch[FE
     if (status != FERRY_OK) {
         return status;
     }
-    status = read_source(source, image->header.header_size, vectors, sizeof vectors);
+    status = ferry_image_read_at(source, image->header.header_size, vectors, sizeof vectors);
     if (status != FERRY_OK) {
         return status;
     }
@@ -134,7 +134,7 @@ int ferry_image_hash_step(struct ferry_image_hasher *hasher, const struct ferry_
     uint32_t left = smaller(max_bytes, hasher->end - hasher->offset);
     while (left > 0) {
         uint32_t size = left < buffer_size ? left : (uint32_t)buffer_size;
-        int status = read_source(source, hasher->offset, buffer, size);
+        int status = ferry_image_read_at(source, hasher->offset, buffer, size);
         if (status != FERRY_OK) {
             return status;
         }
@@ -147,7 +147,7 @@ int ferry_image_hash_step(struct ferry_image_hasher *hasher, const struct ferry_
     }
     uint8_t hash[FERRY_HASH_SIZE];
     ferry_sha256_finish(&hasher->sha, hash);
-    return ferry_equal(hash, image->hash, sizeof hash) ? FERRY_OK : FERRY_IMAGE_HASH;
+    return ferry_hash_equal(hash, image->hash) ? FERRY_OK : FERRY_IMAGE_HASH;
 }
 
 int ferry_image_verify(const struct ferry_image_source *source, const struct ferry_board *board,
@@ -175,18 +175,11 @@ int ferry_image_verify(const struct ferry_image_source *source, const struct fer
     return ferry_image_hash_step(&hasher, image, source, UINT32_MAX, buffer, buffer_size);
 }
 
-static int read_slot(void *ctx, uint32_t offset, void *out, size_t size)
-{
-    const struct ferry_slot_reader *reader = ctx;
-    return reader->flash->read(reader->flash->ctx, reader->start + offset, out, size);
-}
-
-struct ferry_image_source ferry_image_from_slot(struct ferry_slot_reader *reader,
-                                                const struct ferry_flash *flash,
+struct ferry_image_source ferry_image_from_slot(const struct ferry_flash *flash,
                                                 const struct ferry_board *board, uint8_t slot)
 {
-    reader->flash = flash;
-    reader->start = board->slots[slot].start;
-    return (struct ferry_image_source){
-        .ctx = reader, .read = read_slot, .size = board->slots[slot].size};
+    return (struct ferry_image_source){.ctx = flash->ctx,
+                                       .read = flash->read,
+                                       .size = board->slots[slot].size,
+                                       .start = board->slots[slot].start};
 }

@@ -7,8 +7,9 @@ enum { DATA_OVERHEAD = 8 + FERRY_FRAME_CRC_SIZE };
 static void start_line(struct ferry_line *line, const struct ferry_stream *stream, uint8_t *buffer,
                        size_t buffer_size)
 {
-    memset(line, 0, sizeof(*line));
     line->stream = stream;
+    line->next = NULL;
+    line->input_size = line->input_used = 0;
     ferry_frame_decoder_init(&line->decoder, buffer, buffer_size);
 }
 
@@ -17,9 +18,10 @@ void ferry_endpoint_init(struct ferry_endpoint *endpoint, struct ferry_node *nod
 {
     size_t data_max = (buffer_size - DATA_OVERHEAD) & ~(size_t)3;
 
-    memset(endpoint, 0, sizeof(*endpoint));
     start_line(&endpoint->line, stream, buffer, buffer_size);
     endpoint->asker = &endpoint->line;
+    endpoint->addressee = NULL;
+    endpoint->output_size = endpoint->output_sent = 0;
     ferry_receiver_init(&endpoint->receiver, node, stream->rx_capacity_bytes,
                         (uint16_t)(data_max < FERRY_DATA_MAX ? data_max : FERRY_DATA_MAX));
 }

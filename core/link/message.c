@@ -28,20 +28,18 @@ _Static_assert(LOGGED_FIXED_SIZE + FERRY_LOG_ENTRIES_MAX * FERRY_LOG_ENTRY_SIZE 
 
 static void put_header(uint8_t *out, uint8_t type, uint16_t tag)
 {
-    out[0] = type;
-    out[1] = 0;
-    ferry_put_u16(out + 2, tag);
+    ferry_put_u32(out, type | (uint32_t)tag << 16);
 }
 
-/* A verdict on the wire is the status number without its sign. */
+/* A verdict on the wire is the status number, OK or an error, without its sign. */
 static uint8_t verdict_from_status(int status)
 {
-    return (uint8_t)(status < 0 ? -status : 0);
+    return (uint8_t)status;
 }
 
 static int status_from_verdict(uint8_t verdict)
 {
-    return -(int)verdict;
+    return verdict;
 }
 
 size_t ferry_message_write_empty(uint8_t *out, uint8_t type, uint16_t tag)
@@ -185,9 +183,8 @@ int ferry_message_read_open(const uint8_t *message, size_t size, struct ferry_op
 size_t ferry_message_write_opened(uint8_t *out, uint16_t tag, const struct ferry_opened *opened)
 {
     put_header(out, FERRY_OPENED, tag);
-    out[4] = verdict_from_status(opened->status);
-    out[5] = opened->slot;
-    ferry_put_u16(out + 6, opened->data_max);
+    ferry_put_u32(out + 4, verdict_from_status(opened->status) | (uint32_t)opened->slot << 8 |
+                               (uint32_t)opened->data_max << 16);
     ferry_put_u32(out + 8, opened->resume_offset);
     ferry_put_u32(out + 12, opened->window);
     return OPENED_SIZE;
@@ -251,9 +248,7 @@ int ferry_message_read_ack(const uint8_t *message, size_t size, struct ferry_ack
 size_t ferry_message_write_nak(uint8_t *out, uint16_t tag, const struct ferry_nak *nak)
 {
     put_header(out, FERRY_NAK, tag);
-    out[4] = verdict_from_status(nak->status);
-    out[5] = nak->type;
-    ferry_put_u16(out + 6, 0);
+    ferry_put_u32(out + 4, verdict_from_status(nak->status) | (uint32_t)nak->type << 8);
     ferry_put_u32(out + 8, nak->next);
     ferry_put_u32(out + 12, nak->durable);
     return NAK_SIZE;
@@ -342,11 +337,9 @@ int ferry_message_read_log(const uint8_t *message, size_t size, uint16_t *first)
     return FERRY_OK;
 }
 
-/* Between struct and wire, either way: there an error has no sign, and padding is zero. */
+/* Between struct and wire, either way. */
 static void order_log_entry(uint8_t *bytes)
 {
-    uint8_t *error = bytes + offsetof(struct ferry_boot_log, error);
-    *error = (uint8_t) - *error;
     ferry_order_u32(bytes);
     order_version(bytes + offsetof(struct ferry_boot_log, version));
 }
@@ -378,7 +371,6 @@ int ferry_message_read_logged(const uint8_t *message, size_t size, struct ferry_
         memcpy(entry, message + LOGGED_FIXED_SIZE + (size_t)i * FERRY_LOG_ENTRY_SIZE,
                FERRY_LOG_ENTRY_SIZE);
         order_log_entry((uint8_t *)entry);
-        entry->error = entry->error > 0 ? FERRY_ARGUMENT : entry->error; /* no such status */
     }
     return FERRY_OK;
 }

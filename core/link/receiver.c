@@ -8,7 +8,7 @@ void ferry_receiver_init(struct ferry_receiver *receiver, struct ferry_node *nod
     memset(receiver, 0, sizeof(*receiver));
     receiver->node = node;
     receiver->data_max = data_max < FERRY_DATA_MAX ? data_max : FERRY_DATA_MAX;
-    ferry_install_init(&receiver->install, node);
+    receiver->install.node = node;
     ferry_receiver_set_capacity(receiver, rx_capacity_bytes);
 }
 
@@ -221,7 +221,6 @@ static void on_reset(struct ferry_receiver *receiver, const struct message *mess
 
 static void on_log(struct ferry_receiver *receiver, const struct message *message)
 {
-    struct ferry_log_answer answer = {0};
     uint16_t first;
     int status = ferry_message_read_log(message->bytes, message->size, &first);
 
@@ -229,38 +228,28 @@ static void on_log(struct ferry_receiver *receiver, const struct message *messag
         say_nak(receiver, message->tag, message->type, status);
         return;
     }
-    while (answer.count < FERRY_LOG_ENTRIES_MAX &&
-           ferry_journal_log_read(receiver->node->journal, (uint32_t)first + answer.count,
-                                  &answer.entries[answer.count]) == FERRY_OK) {
-        answer.count++;
-    }
-    say(receiver, ferry_message_write_logged(receiver->reply, message->tag, &answer));
+    say(receiver, ferry_receiver_log(receiver->node, first, message->tag, receiver->reply));
 }
 
-static const struct {
-    uint8_t type;
-    void (*handle)(struct ferry_receiver *receiver, const struct message *message);
-} handlers[] = {
-    {FERRY_DATA, on_data},   {FERRY_QUERY, on_query},     {FERRY_OPEN, on_open},
-    {FERRY_CLOSE, on_close}, {FERRY_CONFIRM, on_confirm}, {FERRY_REVERT, on_revert},
-    {FERRY_ABORT, on_abort}, {FERRY_RESET, on_reset},     {FERRY_LOG, on_log},
+static void (*const handlers[])(struct ferry_receiver *receiver, const struct message *message) = {
+    [FERRY_QUERY] = on_query, [FERRY_OPEN] = on_open,       [FERRY_DATA] = on_data,
+    [FERRY_CLOSE] = on_close, [FERRY_CONFIRM] = on_confirm, [FERRY_REVERT] = on_revert,
+    [FERRY_ABORT] = on_abort, [FERRY_RESET] = on_reset,     [FERRY_LOG] = on_log,
 };
 
-void ferry_receiver_accept(struct ferry_receiver *receiver, const uint8_t *message, size_t size)
+void ferry_receiver_accept(struct ferry_receiver *receiver, const uint8_t *bytes, size_t size)
 {
-    struct message parts = {.bytes = message,
-                            .size = size,
-                            .type = ferry_message_type(message),
-                            .tag = ferry_message_tag(message)};
+    struct message message = {.bytes = bytes,
+                              .size = size,
+                              .type = ferry_message_type(bytes),
+                              .tag = ferry_message_tag(bytes)};
 
     receiver->events |= FERRY_EVENT_MESSAGE;
-    for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
-        if (handlers[i].type == parts.type) {
-            handlers[i].handle(receiver, &parts);
-            return;
-        }
+    if (message.type < FERRY_QUERY || message.type > FERRY_LOG) {
+        say_nak(receiver, message.tag, message.type, FERRY_UNKNOWN_MESSAGE);
+    } else {
+        handlers[message.type](receiver, &message);
     }
-    say_nak(receiver, parts.tag, parts.type, FERRY_UNKNOWN_MESSAGE);
 }
 
 void ferry_receiver_damaged(struct ferry_receiver *receiver)

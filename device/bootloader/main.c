@@ -13,14 +13,13 @@ enum { BLINK_MS = 100 }; /* LED while nothing is bootable; else it is lit until 
 __attribute__((section(".ring"), aligned(4))) static uint8_t
     rings[2 * (STM32F4_TRANSPORTS_MAX * BOARD_BOOT_RING_HALF + BOARD_SHARED_RING_HALF)];
 
-static struct {
-    struct ferry_journal journal;
-    struct ferry_node node;
-    struct ferry_supervisor supervisor;
-    struct ferry_endpoint endpoint;
-    struct ferry_line lines[STM32F4_TRANSPORTS_MAX]; /* the first is in the endpoint */
-    uint8_t messages[STM32F4_TRANSPORTS_MAX][FERRY_MESSAGE_MAX + FERRY_FRAME_CRC_SIZE];
-} boot;
+/* Objects of their own, not one struct: their fields then lie near their addresses. */
+static struct ferry_journal journal;
+static struct ferry_node node;
+static struct ferry_supervisor supervisor;
+static struct ferry_endpoint endpoint;
+static struct ferry_line lines[STM32F4_TRANSPORTS_MAX]; /* the first is in the endpoint */
+static uint8_t messages[STM32F4_TRANSPORTS_MAX][FERRY_MESSAGE_MAX + FERRY_FRAME_CRC_SIZE];
 
 static uint32_t now_ms(void)
 {
@@ -37,25 +36,25 @@ static void start_chip(void)
     stm32f4_led_set(STM32F4_LED_BOOT, true);
     stm32f4_transports_start(rings, BOARD_BOOT_RING_HALF, BOARD_SHARED_RING_HALF);
 
-    boot.node = (struct ferry_node){
+    node = (struct ferry_node){
         .flash = &stm32f4_flash,
         .board = &FERRY_BOARD_SYMBOL,
         .block =
             (const struct ferry_boot_block *)(BOARD_BOOTLOADER_START + FERRY_BOOT_BLOCK_OFFSET),
-        .journal = &boot.journal,
+        .journal = &journal,
         .running = FERRY_SLOT_NONE,
         .reset_cause = cause,
     };
-    stm32f4_describe(&boot.node);
+    stm32f4_describe(&node);
 }
 
 static void start_endpoint(void)
 {
-    ferry_endpoint_init(&boot.endpoint, &boot.node, &stm32f4_transports[0]->stream,
-                        boot.messages[0], sizeof(boot.messages[0]));
+    ferry_endpoint_init(&endpoint, &node, &stm32f4_transports[0]->stream, messages[0],
+                        sizeof(messages[0]));
     for (size_t i = 1; i < stm32f4_transport_count; i++) {
-        ferry_endpoint_add(&boot.endpoint, &boot.lines[i], &stm32f4_transports[i]->stream,
-                           boot.messages[i], sizeof(boot.messages[i]));
+        ferry_endpoint_add(&endpoint, &lines[i], &stm32f4_transports[i]->stream, messages[i],
+                           sizeof(messages[i]));
     }
 }
 
@@ -75,20 +74,20 @@ static void listen(uint32_t start_ms, bool for_ever)
         window.window_ms = FERRY_LISTEN_PATIENCE_MS;
     }
     do {
-        more = ferry_endpoint_step(&boot.endpoint);
-        events = ferry_endpoint_events(&boot.endpoint);
+        more = ferry_endpoint_step(&endpoint);
+        events = ferry_endpoint_events(&endpoint);
         if ((events & FERRY_EVENT_RESET) != 0) {
             stm32f4_reset_marked((events & FERRY_EVENT_UPDATE) != 0 ? FERRY_RESET_UPDATE : 0);
         }
         stm32f4_led_set(STM32F4_LED_BOOT, !window.for_ever || now_ms() / BLINK_MS % 2 == 0);
-        stm32f4_led_set(STM32F4_LED_DATA, boot.endpoint.receiver.install.next / 1024 % 2 != 0);
+        stm32f4_led_set(STM32F4_LED_DATA, endpoint.receiver.install.next / 1024 % 2 != 0);
     } while (ferry_listen_step(&window, events, now_ms()) || more);
 }
 
 static _Noreturn void depart(const struct ferry_departure *departure)
 {
     stm32f4_led_set(departure->slot == FERRY_SLOT_A ? STM32F4_LED_TO_A : STM32F4_LED_TO_B, true);
-    stm32f4_handover_write(&boot.node);
+    stm32f4_handover_write(&node);
     if (departure->trial) {
         stm32f4_watchdog_start();
     }
@@ -102,14 +101,14 @@ int main(void)
     start_chip();
     uint32_t start_ms = now_ms();
     start_endpoint();
-    ferry_supervisor_begin(&boot.supervisor, &boot.node);
-    ferry_endpoint_announce(&boot.endpoint);
+    ferry_supervisor_begin(&supervisor, &node);
+    ferry_endpoint_announce(&endpoint);
     for (;;) {
-        enum ferry_action action = ferry_supervisor_decide(&boot.supervisor);
+        enum ferry_action action = ferry_supervisor_decide(&supervisor);
         listen(start_ms, action == FERRY_ACTION_LISTEN);
-        action = ferry_supervisor_decide(&boot.supervisor);
+        action = ferry_supervisor_decide(&supervisor);
         if (action != FERRY_ACTION_LISTEN &&
-            ferry_supervisor_depart(&boot.supervisor, action, &departure) == FERRY_OK) {
+            ferry_supervisor_depart(&supervisor, action, &departure) == FERRY_OK) {
             depart(&departure);
         }
         start_ms = now_ms();

@@ -31,7 +31,7 @@ static int test_clock(void)
 static struct ferry_image_source own_slot(struct demo_self_test *test)
 {
     const struct ferry_node *node = test->node;
-    return ferry_image_from_slot(&test->reader, node->flash, node->board, node->running);
+    return ferry_image_from_slot(node->flash, node->board, node->running);
 }
 
 static int read_image(struct demo_self_test *test)

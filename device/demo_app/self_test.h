@@ -19,7 +19,6 @@ struct demo_self_test {
     const struct ferry_node *node;
     uint8_t stage; /* enum demo_stage: the check that runs, or that failed */
     int status;    /* MORE while it runs, OK, or the error that ended it */
-    struct ferry_slot_reader reader;
     struct ferry_image image;
     struct ferry_image_hasher hasher;
 };

@@ -69,7 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint8_t signature[FERRY_SIGNATURE_SIZE];
     struct input input = {data, (uint32_t)size};
-    const struct ferry_image_source source = {&input, read_input, (uint32_t)size};
+    const struct ferry_image_source source = {
+        .ctx = &input, .read = read_input, .size = (uint32_t)size};
     fuzz_claims(data, size);
     fuzz_content(&source);
     fuzz_verdict(&source);

@@ -50,11 +50,10 @@ void kit_provision(struct kit_flash *flash, uint8_t slot, const uint8_t *image, 
 {
     const struct ferry_board *board = flash->board;
     uint8_t record[FERRY_RECORD_SIZE], scratch[FERRY_IMAGE_TLV_MAX];
-    struct ferry_slot_reader reader;
     struct ferry_image parsed;
 
     kit_flash_load(flash, board->slots[slot].start, image, size);
-    struct ferry_image_source source = ferry_image_from_slot(&reader, &flash->port, board, slot);
+    struct ferry_image_source source = ferry_image_from_slot(&flash->port, board, slot);
     if (ferry_image_read(&source, scratch, &parsed) != FERRY_OK) {
         abort();
     }

@@ -41,7 +41,7 @@ static inline int kit_file_read(void *ctx, uint32_t offset, void *out, size_t si
 
 static inline struct ferry_image_source kit_file_source(struct kit_file *file)
 {
-    return (struct ferry_image_source){file, kit_file_read, file->size};
+    return (struct ferry_image_source){.ctx = file, .read = kit_file_read, .size = file->size};
 }
 
 /* Key `number` of vectors.txt; key 0 signed the images. */

@@ -203,7 +203,7 @@ static void opened(struct sweep_peer *peer, int status, uint32_t now_ms)
     } else if (is_lost_contact(status)) {
         ask(peer, now_ms);
     } else {
-        sweep_violation(peer, "2: OPEN was refused: verdict %d", -status);
+        sweep_violation(peer, "2: OPEN was refused: verdict %d", status);
     }
 }
 
@@ -222,7 +222,7 @@ static void answered(struct sweep_peer *peer, int status, uint32_t now_ms)
     } else if (is_lost_contact(status)) {
         ask(peer, now_ms);
     } else {
-        sweep_violation(peer, "2: %s was refused: verdict %d", data ? "DATA" : "CLOSE", -status);
+        sweep_violation(peer, "2: %s was refused: verdict %d", data ? "DATA" : "CLOSE", status);
     }
 }
 

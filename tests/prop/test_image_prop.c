@@ -49,7 +49,7 @@ static void no_truncation_passes(void **state)
         struct kit_file cut = kit_file_copy(whole.bytes, size);
         assert_int_equal(verify(&cut), FERRY_IMAGE_SIZE);
         size_t tlv_size = size > TLV_START ? size - TLV_START : 0;
-        assert_true(parse(whole.bytes, whole.bytes + TLV_START, tlv_size) < 0);
+        assert_true(parse(whole.bytes, whole.bytes + TLV_START, tlv_size) > 0);
         free(cut.bytes);
     }
     free(whole.bytes);
@@ -68,7 +68,7 @@ static void no_flipped_bit_passes(void **state)
             continue;
         }
         file.bytes[at] ^= (uint8_t)(1U << bit % 8);
-        assert_true(verify(&file) < 0);
+        assert_true(verify(&file) > 0);
         file.bytes[at] ^= (uint8_t)(1U << bit % 8);
     }
     assert_int_equal(verify(&file), FERRY_OK);
@@ -92,9 +92,9 @@ static void no_wrong_length_passes(void **state)
         uint16_t saved = ferry_get_u16(field);
         for (size_t i = 0; i < ODD_LENGTHS; i++) {
             ferry_put_u16(field, odd_lengths[i]);
-            assert_true(odd_lengths[i] == saved || verify(&file) < 0);
+            assert_true(odd_lengths[i] == saved || verify(&file) > 0);
             assert_true(odd_lengths[i] == saved ||
-                        parse(file.bytes, file.bytes + TLV_START, tlv_size) < 0);
+                        parse(file.bytes, file.bytes + TLV_START, tlv_size) > 0);
         }
         ferry_put_u16(field, saved);
     }
@@ -130,7 +130,7 @@ static void no_wrong_header_size_passes(void **state)
         uint16_t saved = ferry_get_u16(file.bytes + fields[f]);
         for (uint32_t value = 0; value <= UINT16_MAX; value += value < 1024 ? 1 : 61) {
             ferry_put_u16(file.bytes + fields[f], (uint16_t)value);
-            assert_true(value == saved || verify(&file) < 0);
+            assert_true(value == saved || verify(&file) > 0);
         }
         ferry_put_u16(file.bytes + fields[f], saved);
     }
@@ -182,7 +182,7 @@ static void no_random_tlvs_pass(void **state)
         }
         ferry_put_u16(areas, FERRY_TLV_PROTECTED);
         ferry_put_u16(areas + 2, ferry_get_u16(file.bytes + 10));
-        assert_true(parse(file.bytes, areas, size) < 0);
+        assert_true(parse(file.bytes, areas, size) > 0);
     }
     free(file.bytes);
 }

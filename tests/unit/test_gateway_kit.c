@@ -92,7 +92,7 @@ static void restart(void)
     } else if (node.reverts) {
         info->phase = FERRY_PHASE_NONE;
         info->running = info->confirmed;
-        info->outcome = (uint8_t)-FERRY_TRIAL_EXHAUSTED;
+        info->outcome = FERRY_TRIAL_EXHAUSTED;
     }
 }
 
@@ -141,7 +141,7 @@ static void go_on_with_trial(struct ferry_info *info)
     if (gone >= node.trial_ms) {
         info->phase = FERRY_PHASE_NONE;
         info->running = info->confirmed;
-        info->outcome = (uint8_t)-FERRY_TRIAL_EXHAUSTED;
+        info->outcome = FERRY_TRIAL_EXHAUSTED;
     }
 }
 

@@ -275,7 +275,7 @@ static void errors_of_the_source_are_passed_on(void **state)
 {
     struct fixture *f = *state;
     uint32_t from = 0;
-    const struct ferry_image_source broken = {&from, broken_read, 0x30000};
+    const struct ferry_image_source broken = {.ctx = &from, .read = broken_read, .size = 0x30000};
     assert_int_equal(ferry_image_read(&broken, f->buffer, &f->image), FERRY_FLASH);
     assert_int_equal(read_image(f), FERRY_OK);
     struct ferry_image_hasher hasher;
@@ -289,12 +289,11 @@ static void a_slot_is_an_image_source(void **state)
 {
     struct fixture *f = *state;
     struct kit_flash flash;
-    struct ferry_slot_reader reader;
     kit_flash_init(&flash, f->board);
     kit_flash_load(&flash, f->board->slots[0].start, f->file.bytes, f->file.size);
-    f->source = ferry_image_from_slot(&reader, &flash.port, f->board, FERRY_SLOT_A);
+    f->source = ferry_image_from_slot(&flash.port, f->board, FERRY_SLOT_A);
     assert_int_equal(verify(f, 0), FERRY_OK);
-    f->source = ferry_image_from_slot(&reader, &flash.port, f->board, FERRY_SLOT_B);
+    f->source = ferry_image_from_slot(&flash.port, f->board, FERRY_SLOT_B);
     assert_int_equal(verify(f, 0), FERRY_IMAGE_MAGIC);
     kit_flash_load(&flash, f->board->slots[1].start, f->file.bytes, f->file.size);
     assert_int_equal(verify(f, 0), FERRY_OK); /* it names slot A: only its caller knows better */

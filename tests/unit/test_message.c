@@ -296,7 +296,7 @@ static void close_hash_log_round_trip(void **state)
     check_header(message, FERRY_QUERY);
 }
 
-/* Each status of the list survives the wire; every byte reads as a status <= 0. */
+/* Each status of the list survives the wire; every byte reads as a status >= 0. */
 static void every_verdict_round_trip(void **state)
 {
     (void)state;
@@ -309,18 +309,21 @@ static void every_verdict_round_trip(void **state)
     int back;
 
     for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
+        if (list[i] == FERRY_MORE) {
+            continue; /* no answer */
+        }
         size_t size = ferry_message_write_verdict(message, FERRY_RESULT, TAG, list[i]);
         check_header(message, FERRY_RESULT);
         for (size_t cut = 0; cut < size; cut++) {
             assert_int_equal(ferry_message_read_verdict(message, cut, &back), FERRY_BAD_LENGTH);
         }
         assert_int_equal(ferry_message_read_verdict(message, size, &back), FERRY_OK);
-        assert_int_equal(back, list[i] > 0 ? 0 : list[i]);
+        assert_int_equal(back, list[i]);
     }
     for (unsigned byte = 0; byte < 256; byte++) {
         message[4] = (uint8_t)byte;
         assert_int_equal(ferry_message_read_verdict(message, 8, &back), FERRY_OK);
-        assert_int_equal(back, -(int)byte);
+        assert_int_equal(back, byte);
     }
 }
 

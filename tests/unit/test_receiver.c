@@ -186,7 +186,7 @@ static void a_damaged_frame_is_answered_once_while_a_transfer_is_open(void **tes
     assert_int_equal(kit_link_open_file(&bench->link, bench->file, bench->size), FERRY_OK);
     ferry_receiver_damaged(receiver);
     assert_int_equal(ferry_receiver_answer(receiver, &size)[0], FERRY_NAK);
-    assert_int_equal((int8_t)-ferry_receiver_answer(receiver, &size)[4], FERRY_BAD_FRAME);
+    assert_int_equal(ferry_receiver_answer(receiver, &size)[4], FERRY_BAD_FRAME);
     ferry_receiver_answered(receiver);
     ferry_receiver_damaged(receiver);
     assert_null(ferry_receiver_answer(receiver, &size));

@@ -92,7 +92,7 @@ static void info(void **state)
         .phase = FERRY_PHASE_FILLING,
         .candidate = FERRY_SLOT_B,
         .attempts = 3,
-        .outcome = (uint8_t)-FERRY_IMAGE_HASH,
+        .outcome = FERRY_IMAGE_HASH,
         .flags = FERRY_INFO_DEV_KEY | FERRY_INFO_OPTIONS,
         .reset_cause = FERRY_RESET_SOFTWARE,
         .rdp_level = 1,
@@ -189,7 +189,7 @@ static void journal(void **test)
                                 .phase = FERRY_PHASE_FILLING,
                                 .candidate = FERRY_SLOT_B,
                                 .attempts = 3,
-                                .outcome = (uint8_t)-FERRY_IMAGE_HASH,
+                                .outcome = FERRY_IMAGE_HASH,
                                 .security_counter = 7,
                                 .durable = 8192,
                                 .erased = 3};

@@ -11,7 +11,11 @@
 
 enum { FERRY_HASH_SIZE = 32, FERRY_POINT_SIZE = 64, FERRY_SIGNATURE_SIZE = 64 };
 
-/* Running hash. Opaque; large enough for either implementation. May be copied. */
+void ferry_hash_copy(uint8_t to[FERRY_HASH_SIZE], const uint8_t from[FERRY_HASH_SIZE]);
+bool ferry_hash_equal(const uint8_t a[FERRY_HASH_SIZE], const uint8_t b[FERRY_HASH_SIZE]);
+
+/* Running hash, of less than 4 GB. Opaque; large enough for either implementation. May be copied.
+ */
 struct ferry_sha256 {
     uint64_t opaque[16];
 };

@@ -13,18 +13,18 @@ struct ferry_line {
     const struct ferry_stream *stream;
     struct ferry_line *next;
     struct ferry_frame_decoder decoder;
-    uint8_t input[64]; /* bytes taken from the stream, not yet decoded */
     uint8_t input_size;
     uint8_t input_used;
+    uint8_t input[64]; /* bytes taken from the stream, not yet decoded */
 };
 
 struct ferry_endpoint {
-    struct ferry_receiver receiver;
-    struct ferry_line line;       /* the first; the others are the caller's */
     struct ferry_line *asker;     /* sent the last message: gets the answer */
     struct ferry_line *addressee; /* of `output` */
     uint16_t output_size;         /* encoded answer, bytes */
     uint16_t output_sent;
+    struct ferry_line line; /* the first; the others are the caller's */
+    struct ferry_receiver receiver;
     uint8_t output[FERRY_FRAME_SIZE(FERRY_REPLY_MAX)];
 };
 

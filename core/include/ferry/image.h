@@ -50,16 +50,16 @@ struct ferry_image_header {
 /* Everything that decides about an image, gathered from header, vectors and TLV areas. */
 struct ferry_image {
     struct ferry_image_header header;
+    uint8_t slot; /* by load_address; set by ferry_image_check_place */
+    uint8_t board_size;
     uint32_t stack_pointer;
     uint32_t reset_vector;
     uint32_t total_size; /* bytes from header to the end of the last TLV area */
     uint32_t tlv_size;   /* both TLV areas, bytes */
     uint32_t security_counter;
-    uint8_t slot; /* by load_address; set by ferry_image_check_place */
     uint8_t hash[FERRY_HASH_SIZE];
     uint8_t key_hash[FERRY_HASH_SIZE];
     uint8_t signature[FERRY_SIGNATURE_SIZE]; /* r | s */
-    uint8_t board_size;
     char board[FERRY_BOARD_NAME_MAX];
 };
 
@@ -101,13 +101,22 @@ int ferry_image_check_place(struct ferry_image *image, const struct ferry_board 
  */
 int ferry_image_check_signature(const struct ferry_image *image, const struct ferry_keys *keys);
 
-/* Where an image is read from, by offset from its header. */
+/* Where an image is read from. `read` is as in struct ferry_flash. */
 struct ferry_image_source {
     void *ctx;
-    /* Reads exactly `size` bytes at `offset`. Returns OK, or an error that is passed on. */
-    int (*read)(void *ctx, uint32_t offset, void *out, size_t size);
-    uint32_t size; /* bytes that may be read: slot size, or file size */
+    /* Reads exactly `size` bytes at `address`. Returns OK, or an error that is passed on. */
+    int (*read)(void *ctx, uint32_t address, void *out, size_t size);
+    uint32_t size;  /* bytes that may be read: slot size, or file size */
+    uint32_t start; /* address of the image's header: of the slot, or 0 in a file */
 };
+
+/* Reads a part of an image. Returns OK, IMAGE_SIZE (beyond the source), or the source's error. */
+int ferry_image_read_at(const struct ferry_image_source *source, uint32_t offset, void *out,
+                        uint32_t size);
+
+/* A slot of a node as an image source. */
+struct ferry_image_source ferry_image_from_slot(const struct ferry_flash *flash,
+                                                const struct ferry_board *board, uint8_t slot);
 
 /*
  * Reads header, vectors and TLV areas from a source and parses them.
@@ -118,9 +127,9 @@ int ferry_image_read(const struct ferry_image_source *source, uint8_t scratch[FE
 
 /* Hashing in slices, so that a running application is never held for long. */
 struct ferry_image_hasher {
-    struct ferry_sha256 sha;
     uint32_t offset; /* next byte to hash */
     uint32_t end;    /* header + payload + protected TLVs */
+    struct ferry_sha256 sha;
 };
 
 void ferry_image_hash_begin(struct ferry_image_hasher *hasher, const struct ferry_image *image);
@@ -142,14 +151,5 @@ int ferry_image_hash_step(struct ferry_image_hasher *hasher, const struct ferry_
 int ferry_image_verify(const struct ferry_image_source *source, const struct ferry_board *board,
                        const struct ferry_keys *keys, uint32_t lowest_counter,
                        struct ferry_image *image, uint8_t *buffer, size_t buffer_size);
-
-/* A slot of a node as an image source. Both must outlive the source. */
-struct ferry_slot_reader {
-    const struct ferry_flash *flash;
-    uint32_t start;
-};
-struct ferry_image_source ferry_image_from_slot(struct ferry_slot_reader *reader,
-                                                const struct ferry_flash *flash,
-                                                const struct ferry_board *board, uint8_t slot);
 
 #endif

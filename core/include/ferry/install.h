@@ -24,21 +24,21 @@ enum ferry_install_stage {
 
 struct ferry_install {
     struct ferry_node *node;
+    uint8_t stage;            /* enum ferry_install_stage */
+    uint8_t restarts;         /* sectors that had to be erased again in this transfer */
+    bool repeated;            /* CLOSE asks about an image that was judged before */
+    uint32_t next;            /* offset of the next byte wanted */
+    uint32_t crc32;           /* over what is in flash, at CLOSE */
+    uint32_t crc32_claimed;   /* by CLOSE */
+    uint32_t crc32_at;        /* offset of the next byte for it */
     struct ferry_image image; /* the claims of OPEN */
     struct ferry_image_hasher hasher;
-    uint32_t next;          /* offset of the next byte wanted */
-    uint32_t crc32;         /* over what is in flash, at CLOSE */
-    uint32_t crc32_claimed; /* by CLOSE */
-    uint32_t crc32_at;      /* offset of the next byte for it */
-    uint8_t stage;          /* enum ferry_install_stage */
-    uint8_t restarts;       /* sectors that had to be erased again in this transfer */
-    bool repeated;          /* CLOSE asks about an image that was judged before */
 };
 
 void ferry_install_init(struct ferry_install *install, struct ferry_node *node);
 
 /*
- * Judges the claims of an OPEN without touching flash, all but the signature (that is the next
+ * Judges the claims of an OPEN without touching flash, all but key and signature (that is the next
  * ferry_install_open_step, as it takes long). Returns OK, an IMAGE_ error, BUSY_TRIAL,
  * SLOT_RUNNING or SLOT_CONFIRMED (also for the last image that boots, where the confirmed one does
  * not).

@@ -41,7 +41,7 @@ struct ferry_state {
     uint8_t phase;     /* enum ferry_phase */
     uint8_t candidate; /* slot of the candidate; kept after a revert, to name the failed one */
     uint8_t attempts;  /* starts left, in PENDING and TRIAL */
-    uint8_t outcome;   /* 0 = none or confirmed, else the status number without its sign */
+    uint8_t outcome;   /* 0 = none or confirmed, else the enum ferry_status */
     uint8_t reserved[2];
     uint32_t security_counter; /* images below it do not boot */
     uint32_t durable;          /* FILLING: image bytes that are certainly in flash */
@@ -57,7 +57,7 @@ struct ferry_boot_log {
     uint8_t action;               /* enum ferry_action that was taken */
     uint8_t slot;                 /* started, or FERRY_SLOT_NONE */
     uint8_t attempts;             /* starts left at that time */
-    int8_t error;                 /* enum ferry_status of what went wrong, or 0 */
+    uint8_t error;                /* enum ferry_status of what went wrong, or 0 */
     struct ferry_version version; /* of the image started */
 };
 
@@ -75,14 +75,14 @@ enum {
 struct ferry_journal {
     const struct ferry_flash *flash;
     const struct ferry_board *board;
-    struct ferry_state state;  /* of the winning record; read it, change it by _commit */
-    struct ferry_state edited; /* see ferry_journal_edit */
-    uint32_t sequence;         /* of the winning record */
-    uint32_t place;            /* of the winning record in its sector */
-    uint32_t cursor;           /* first free place of that sector */
     uint8_t active;            /* 0 or 1: the journal sector in use */
     bool lost;                 /* no valid record in either sector: rebuild from the slots */
     bool found_nothing;        /* as `lost` was after ferry_journal_open, for INFO */
+    uint32_t sequence;         /* of the winning record */
+    uint32_t place;            /* of the winning record in its sector */
+    uint32_t cursor;           /* first free place of that sector */
+    struct ferry_state state;  /* of the winning record; read it, change it by _commit */
+    struct ferry_state edited; /* see ferry_journal_edit */
 };
 
 /*

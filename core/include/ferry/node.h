@@ -27,7 +27,8 @@ struct ferry_node {
 };
 
 /*
- * Reads and parses the image in a slot: header, vectors, TLV areas. Verifies nothing.
+ * Reads and parses the image in a slot: header, vectors, TLV areas. Verifies nothing; image->slot
+ * is the slot.
  * Returns as ferry_image_read.
  */
 int ferry_node_read_image(const struct ferry_node *node, uint8_t slot, struct ferry_image *image);

@@ -29,15 +29,15 @@ enum {
 
 struct ferry_receiver {
     struct ferry_node *node;
-    struct ferry_install install;
     uint32_t window;     /* image bytes in flight that we allow */
     uint16_t data_max;   /* bytes */
     uint16_t tag;        /* of the open transfer */
     uint16_t reply_size; /* of the waiting answer, 0 = none */
+    bool nak_sent;       /* since the last accepted DATA */
     uint32_t events;
-    bool nak_sent;          /* since the last accepted DATA */
     const uint8_t *pending; /* DATA bytes being written, borrowed from the message */
     uint32_t pending_size;  /* bytes of them left */
+    struct ferry_install install;
     uint8_t reply[FERRY_REPLY_MAX];
 };
 
@@ -65,7 +65,7 @@ bool ferry_receiver_ready(const struct ferry_receiver *receiver);
  * Gives one message (a decoded frame). Only when ready. The bytes must stay until the receiver is
  * ready again. Never fails: a bad message is answered with NAK.
  */
-void ferry_receiver_accept(struct ferry_receiver *receiver, const uint8_t *message, size_t size);
+void ferry_receiver_accept(struct ferry_receiver *receiver, const uint8_t *bytes, size_t size);
 
 /* Tells that a frame arrived damaged: answered with NAK while a transfer is open. */
 void ferry_receiver_damaged(struct ferry_receiver *receiver);
@@ -80,6 +80,10 @@ bool ferry_receiver_step(struct ferry_receiver *receiver);
 /* The answer to send, or NULL. Valid until ferry_receiver_answered. */
 const uint8_t *ferry_receiver_answer(const struct ferry_receiver *receiver, size_t *size);
 void ferry_receiver_answered(struct ferry_receiver *receiver);
+
+/* Writes the answer to LOG: the boot logs from the `first` newest one on. Returns its size. */
+size_t ferry_receiver_log(const struct ferry_node *node, uint32_t first, uint16_t tag,
+                          uint8_t *out);
 
 /* Events since the last call. */
 uint32_t ferry_receiver_events(struct ferry_receiver *receiver);

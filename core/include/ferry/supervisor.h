@@ -17,8 +17,8 @@
 struct ferry_supervisor {
     struct ferry_node *node;
     bool read_only; /* the journal cannot be written: nothing that needs a record is started */
-    int8_t error;   /* enum ferry_status: what went wrong on this start, for the boot log */
-    int8_t slot_error[FERRY_SLOTS_MAX];  /* verdict of the last verification of each slot */
+    uint8_t error;  /* enum ferry_status: what went wrong on this start, for the boot log */
+    uint8_t slot_error[FERRY_SLOTS_MAX]; /* verdict of the last verification of each slot */
     struct ferry_image image;            /* the last one read */
     uint8_t buffer[FERRY_IMAGE_TLV_MAX]; /* scratch of its verification */
 };
