@@ -99,7 +99,6 @@
 #define BOARD_I2C_DMA_CLOCK   RCC_AHB1_DMA1
 #define BOARD_I2C_DMA_CHANNEL 1
 #define BOARD_I2C_RX_STREAM   0
-#define BOARD_I2C_TX_STREAM   7
 
 /* LEDs by role: LED(port, pin, level that lights it). */
 #define BOARD_LED_BOOT  LED('D', 14, 1) /* red */

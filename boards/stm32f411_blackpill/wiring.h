@@ -70,7 +70,6 @@
 #define BOARD_I2C_DMA_CLOCK   RCC_AHB1_DMA1
 #define BOARD_I2C_DMA_CHANNEL 1
 #define BOARD_I2C_RX_STREAM   0
-#define BOARD_I2C_TX_STREAM   7
 
 /* LEDs by role: LED(port, pin, level that lights it). One LED for all; it does not toggle with the
  * data, as it blinks already. */

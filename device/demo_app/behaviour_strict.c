@@ -88,7 +88,6 @@ static const struct expectation peripheral_state[] = {
     STREAM(BOARD_SPI_DMA, BOARD_SPI_RX_STREAM),
     STREAM(BOARD_SPI_DMA, BOARD_SPI_TX_STREAM),
     STREAM(BOARD_I2C_DMA, BOARD_I2C_RX_STREAM),
-    STREAM(BOARD_I2C_DMA, BOARD_I2C_TX_STREAM),
 };
 
 /* What the bootloader may have switched a LED or a held pin to. */

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { SERVE_PAUSE = 250 }; /* turns of about 4 cycles: 10 us at 100 MHz */
+enum { SERVE_PAUSE = 50 }; /* turns of about 4 cycles: 2 us at 100 MHz, a word takes 16 us */
 
 /* The ART caches may hold what stood there before an erase or a program. */
 static bool caches_stale;

@@ -150,8 +150,8 @@ struct stm32f4_i2c_regs {
 #define I2C_CR2_DMAEN   BIT(11)
 #define I2C_OAR1_ALWAYS BIT(14) /* "should always be kept at 1 by software" */
 #define I2C_SR1_ADDR    BIT(1)
+#define I2C_SR1_BTF     BIT(2)
 #define I2C_SR1_STOPF   BIT(4)
-#define I2C_SR1_TXE     BIT(7)
 #define I2C_SR1_AF      BIT(10)
 #define I2C_SR1_ERRORS  (BIT(8) | BIT(9) | BIT(11)) /* BERR, ARLO, OVR */
 #define I2C_SR2_TRA     BIT(2)
