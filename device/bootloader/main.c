@@ -70,7 +70,7 @@ static void listen(uint32_t start_ms, bool for_ever)
     bool more;
 
     ferry_listen_begin(&window, start_ms, for_ever);
-    if ((boot.node.reset_cause & FERRY_RESET_UPDATE) != 0) {
+    if ((node.reset_cause & FERRY_RESET_UPDATE) != 0) {
         window.window_ms = FERRY_LISTEN_PATIENCE_MS;
     }
     do {
