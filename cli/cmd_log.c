@@ -91,7 +91,7 @@ static int print_log(struct node_session *session)
         ferry_sender_log(&session->link.sender, first, ferry_posix_now_ms());
         int status = node_session_run(session);
         if (status != FERRY_OK) {
-            return node_session_result(session, session->serial.path, status);
+            return node_session_result(session, session->path, status);
         }
         for (uint8_t i = 0; i < log->count; i++) {
             print_entry(&log->entries[i]);

@@ -16,16 +16,17 @@ static int run(int argc, char **argv);
 const struct cli_command cmd_send = {
     .name = "send",
     .summary = "install an image on a node",
-    .usage =
-        "--port PORT [--baud N] [--bootloader] [--no-reset] [--wait-confirm SECONDS] IMAGE...\n\n"
-        "Give the images of all slots: the node says which one is free. A broken transfer is\n"
-        "resumed, also by a later `ferry send`. Succeeds when the new image runs and has\n"
-        "confirmed itself; fails when the node refuses it or goes back to the old one.\n"
-        "Ctrl-C ends the transfer.\n\n" NODE_SESSION_USAGE
-        "  --bootloader   reset the node first: the bootloader receives without pauses\n"
-        "  --no-reset     only install; the next start tries the image\n"
-        "  --wait-confirm SECONDS  how long to wait for the confirmation (default 420, 0: not "
-        "at all)\n",
+    .usage = "--port PORT [--baud N] [--nrst CHIP:LINE [--boot0 CHIP:LINE]] [--bootloader]\n"
+             "                  [--no-reset] [--wait-confirm SECONDS] IMAGE...\n\n"
+             "Give the images of all slots: the node says which one is free. A broken transfer is\n"
+             "resumed, also by a later `ferry send`. Succeeds when the new image runs and has\n"
+             "confirmed itself; fails when the node refuses it or goes back to the old one.\n"
+             "Ctrl-C ends the transfer.\n\n" NODE_SESSION_USAGE NODE_SESSION_LINES_USAGE
+             "                 where the node does not answer, it is reset by them\n"
+             "  --bootloader   reset the node first: the bootloader receives without pauses\n"
+             "  --no-reset     only install; the next start tries the image\n"
+             "  --wait-confirm SECONDS  how long to wait for the confirmation (default 420, 0: not "
+             "at all)\n",
     .run = run,
 };
 
@@ -259,6 +260,9 @@ static void show(void *ctx, const struct gateway_report *report)
         printf("waiting   for %s to confirm itself, at most %u s a start\n", version,
                display->wait_s);
         break;
+    case GATEWAY_EVENT_PULSE:
+        printf("silent    the node is reset by NRST\n");
+        break;
     case GATEWAY_EVENT_RETRY:
         show_retry(display, report);
         break;
@@ -297,8 +301,7 @@ static int run_engine(struct gateway_engine *engine, struct node_session *sessio
         if (gateway_engine_is_resting(engine)) {
             poll(NULL, 0, (int)wait_ms); /* the application may talk meanwhile */
         } else if (wait_ms > 0) {
-            ferry_serial_wait(&session->serial.serial, gateway_link_is_writing(&session->link), -1,
-                              wait_ms);
+            node_session_wait(session, wait_ms);
         }
     }
     if (aborted) {
@@ -314,14 +317,16 @@ static int send_files(struct node_session *session, struct files *files,
     static struct gateway_engine engine;
     struct ferry_info info;
     struct display display = {
-        .files = files, .path = session->serial.path, .wait_s = options->confirm_ms / 1000};
+        .files = files, .path = session->path, .wait_s = options->confirm_ms / 1000};
     const struct gateway_source source = {files, files_check, files_read, files_error};
     const struct gateway_sink sink = gateway_link_sink(&session->link);
     const struct gateway_reporter reporter = {&display, show};
     const struct gateway_reporter *reporters[] = {&reporter};
-    int result = node_session_info(session, &info);
-    if (result != CLI_OK) {
-        return result;
+    if (session->lines.reset == NULL) { /* else the engine knows a way */
+        int result = node_session_info(session, &info);
+        if (result != CLI_OK) {
+            return result;
+        }
     }
     gateway_engine_init(&engine, &source, &sink, reporters, 1, options, ferry_posix_seed());
     return run_engine(&engine, session);
@@ -334,16 +339,20 @@ static int run(int argc, char **argv)
     const char *port = NULL;
     const char *baud = NULL;
     const char *wait = NULL;
+    const char *nrst = NULL;
+    const char *boot0 = NULL;
     const char *paths[IMAGES_MAX];
     uint32_t wait_s = 420;
     struct gateway_options engine = gateway_options_default();
     const struct cli_option options[] = {{"--port", &port, NULL},
                                          {"--baud", &baud, NULL},
                                          {"--wait-confirm", &wait, NULL},
+                                         {"--nrst", &nrst, NULL},
+                                         {"--boot0", &boot0, NULL},
                                          {"--bootloader", NULL, &engine.by_bootloader},
                                          {"--no-reset", NULL, &engine.no_reset}};
     struct cli_operands operands = {paths, IMAGES_MAX, 0};
-    if (!cli_parse(&cmd_send, argc, argv, options, 5, &operands)) {
+    if (!cli_parse(&cmd_send, argc, argv, options, 7, &operands)) {
         return CLI_USAGE;
     }
     if (operands.count == 0) {
@@ -359,6 +368,9 @@ static int run(int argc, char **argv)
     int result = CLI_FAILED;
     if (files_load(&files, paths, operands.count)) {
         result = node_session_open(&session, &cmd_send, port, baud);
+    }
+    if (result == CLI_OK) {
+        result = node_session_lines(&session, &cmd_send, nrst, boot0);
     }
     if (result == CLI_OK) {
         result = send_files(&session, &files, &engine);

@@ -33,25 +33,51 @@ static void catch_signals(void)
 int node_session_open(struct node_session *session, const struct cli_command *command,
                       const char *path, const char *baud)
 {
-    uint32_t rate = NODE_SESSION_BAUD;
+    struct node_port_name name;
     if (path == NULL) {
         return cli_usage(command, "--port is needed");
     }
-    if (baud != NULL && (!cli_parse_u32(baud, &rate) || rate == 0)) {
+    const char *wrong = node_port_parse(path, &name);
+    if (wrong != NULL) {
+        return cli_usage(command, "--port %s: %s", path, wrong);
+    }
+    if (baud != NULL && name.transport != NODE_UART) {
+        return cli_usage(command, "--baud is for serial ports; write PORT@HZ");
+    }
+    if (baud != NULL && (!cli_parse_u32(baud, &name.baud) || name.baud == 0)) {
         return cli_usage(command, "--baud %s is not a number of bits a second", baud);
     }
-    session->port = gateway_serial_port(&session->serial, path, rate);
-    gateway_link_init(&session->link, &session->port, (uint16_t)ferry_posix_seed());
+    session->path = path;
+    node_port_init(&session->port, &name);
+    session->lines = gateway_gpio_lines(&session->gpio, NULL, NULL);
+    gateway_link_init(&session->link, &session->port.port, (uint16_t)ferry_posix_seed());
     if (gateway_link_open(&session->link) != FERRY_OK) {
-        return cli_fail("%s", session->serial.serial.error);
+        return cli_fail("%s", gateway_link_error(&session->link));
     }
     catch_signals();
+    return CLI_OK;
+}
+
+int node_session_lines(struct node_session *session, const struct cli_command *command,
+                       const char *nrst, const char *boot0)
+{
+    if (boot0 != NULL && nrst == NULL) {
+        return cli_usage(command, "--boot0 is of use with --nrst only");
+    }
+    session->lines = gateway_gpio_lines(&session->gpio, nrst, boot0);
+    gateway_link_set_lines(&session->link, &session->lines);
     return CLI_OK;
 }
 
 void node_session_close(struct node_session *session)
 {
     gateway_link_close(&session->link);
+    gateway_gpio_close(&session->gpio);
+}
+
+void node_session_wait(const struct node_session *session, uint32_t wait_ms)
+{
+    node_port_wait(&session->port, gateway_link_is_writing(&session->link), -1, wait_ms);
 }
 
 int node_session_run(struct node_session *session)
@@ -65,8 +91,7 @@ int node_session_run(struct node_session *session)
         if (interrupts > 0) {
             return FERRY_ABORTED;
         }
-        ferry_serial_wait(&session->serial.serial, gateway_link_is_writing(link), -1,
-                          ferry_sender_wait_ms(&link->sender, ferry_posix_now_ms()));
+        node_session_wait(session, ferry_sender_wait_ms(&link->sender, ferry_posix_now_ms()));
     }
 }
 
@@ -78,8 +103,9 @@ int node_session_result(const struct node_session *session, const char *what, in
     if (status == FERRY_ABORTED && interrupts > 0) {
         return CLI_INTERRUPTED;
     }
-    if (status == FERRY_IO) {
-        return cli_fail("%s: %s", session->serial.path, session->serial.serial.error);
+    const char *error = gateway_link_error(&session->link);
+    if ((status == FERRY_IO || status == FERRY_TIMEOUT) && error[0] != '\0') {
+        return cli_fail("%s: %s: %s", session->path, ferry_status_name(status), error);
     }
     return cli_fail_status(what, status);
 }
@@ -92,7 +118,7 @@ int node_session_info(struct node_session *session, struct ferry_info *info)
     if (status == FERRY_OK) {
         *info = session->link.sender.result.info;
     }
-    return node_session_result(session, session->serial.path, status);
+    return node_session_result(session, session->path, status);
 }
 
 int node_session_about_candidate(struct node_session *session, node_session_request *request,
@@ -103,7 +129,7 @@ int node_session_about_candidate(struct node_session *session, node_session_requ
         return result;
     }
     request(&session->link.sender, info->candidate_hash, ferry_posix_now_ms());
-    return node_session_result(session, session->serial.path, node_session_run(session));
+    return node_session_result(session, session->path, node_session_run(session));
 }
 
 int node_session_command(const struct cli_command *command, int argc, char **argv,

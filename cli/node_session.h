@@ -1,5 +1,5 @@
 /*
- * node_session.h - one node on a serial port, for the commands that ask it something.
+ * node_session.h - one node on a serial port, SPI or I2C, for the commands that ask it something.
  *
  * All functions print what went wrong. A session is large (5 KB) and refers to itself: do not copy.
  */
@@ -7,18 +7,31 @@
 #define FERRY_CLI_NODE_SESSION_H
 
 #include "cli.h"
-#include "serial_port.h"
+#include "lines.h"
+#include "node_port.h"
 
-#define NODE_SESSION_BAUD 921600
 #define NODE_SESSION_USAGE                                                                         \
-    "  --port PORT    the serial port of the node, as /dev/ttyUSB0\n"                              \
-    "  --baud N       bits a second (default 921600)\n"
+    "  --port PORT    the node's port, as /dev/ttyUSB0, spidev:/dev/spidev0.0[@HZ], or\n"          \
+    "                 i2c:/dev/i2c-1[:ADDRESS][@HZ]\n"                                             \
+    "  --baud N       bits a second of a serial port (default 921600)\n"
+#define NODE_SESSION_LINES_USAGE                                                                   \
+    "  --nrst CHIP:LINE   GPIO line at the node's NRST, as gpiochip0:17\n"                         \
+    "  --boot0 CHIP:LINE  the same for BOOT0\n"
 
 struct node_session {
-    struct gateway_serial serial;
-    struct gateway_port port;
+    const char *path; /* the port as it was given */
+    struct node_port port;
+    struct gateway_gpio gpio;
+    struct gateway_lines lines;
     struct gateway_link link;
 };
+
+/* Gives an opened session the node's lines. NULL: not connected. Returns CLI_OK or CLI_USAGE. */
+int node_session_lines(struct node_session *session, const struct cli_command *command,
+                       const char *nrst, const char *boot0);
+
+/* Sleeps until the port has something to do, or `wait_ms` is over. */
+void node_session_wait(const struct node_session *session, uint32_t wait_ms);
 
 /*
  * Opens the port and catches Ctrl-C from here on.

@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "gpio.h"
 #include "ini_file.h"
 #include "sources/http_url.h"
 
@@ -43,7 +44,7 @@ static bool parse_number(const char *text, uint32_t lowest, uint32_t highest, ui
         return false;
     }
     errno = 0;
-    unsigned long value = strtoul(text, &end, 10);
+    unsigned long value = strtoul(text, &end, text[1] == 'x' ? 16 : 10);
     *number = (uint32_t)value;
     return errno == 0 && *end == '\0' && value >= lowest && value <= highest;
 }
@@ -85,7 +86,7 @@ static bool parse_source(const char *text, enum config_source *source)
     return *source != CONFIG_SOURCE_NONE;
 }
 
-enum key_type { KEY_TEXT, KEY_NUMBER, KEY_BOOL, KEY_UID, KEY_SOURCE };
+enum key_type { KEY_TEXT, KEY_NUMBER, KEY_BOOL, KEY_UID, KEY_SOURCE, KEY_LINE };
 
 #define KEY_FIELD(field) offsetof(struct node_config, field), sizeof((struct node_config *)0)->field
 
@@ -98,6 +99,11 @@ static const struct key {
 } keys[] = {
     {"port", KEY_TEXT, KEY_FIELD(port), 0, 0, "a path"},
     {"baud", KEY_NUMBER, KEY_FIELD(baud), 300, 12000000, "300 to 12000000"},
+    {"speed_hz", KEY_NUMBER, KEY_FIELD(speed_hz), 1000, 100000000, "1000 to 100000000"},
+    {"i2c_address", KEY_NUMBER, KEY_FIELD(i2c_address), NODE_PORT_I2C_LOWEST, NODE_PORT_I2C_HIGHEST,
+     "0x08 to 0x77"},
+    {"nrst", KEY_LINE, KEY_FIELD(nrst), 0, 0, "CHIP:LINE, as gpiochip0:17"},
+    {"boot0", KEY_LINE, KEY_FIELD(boot0), 0, 0, "CHIP:LINE, as gpiochip0:27"},
     {"source", KEY_SOURCE, KEY_FIELD(source), 0, 0, "ddi or http"},
     {"url", KEY_TEXT, KEY_FIELD(url), 0, 0, "a URL"},
     {"tenant", KEY_TEXT, KEY_FIELD(tenant), 0, 0, "a name"},
@@ -144,6 +150,13 @@ static bool set_text(char *out, size_t size, const char *value)
     return true;
 }
 
+static bool set_line(char *out, size_t size, const char *value)
+{
+    char chip[FERRY_GPIO_CHIP_SIZE];
+    unsigned offset;
+    return ferry_gpio_parse(value, chip, &offset) && set_text(out, size, value);
+}
+
 static bool set_value(struct node_config *node, const struct key *key, const char *value)
 {
     void *field = (char *)node + key->offset;
@@ -156,6 +169,8 @@ static bool set_value(struct node_config *node, const struct key *key, const cha
         return parse_bool(value, field);
     case KEY_SOURCE:
         return parse_source(value, field);
+    case KEY_LINE:
+        return set_line(field, key->size, value);
     default:
         node->check_uid = true;
         return parse_uid(value, field);
@@ -303,11 +318,52 @@ static bool is_same_port(const char *a, const char *b)
     return same;
 }
 
-/* One port cannot have two nodes. */
-static bool check_port(struct loader *loader, const struct node_config *node)
+/* The keys that only one kind of port knows. A default above the sections is for those it fits. */
+static bool check_bus_keys(struct loader *loader, struct node_config *node)
 {
+    struct node_port_name *name = &node->port_name;
+    const char *misplaced = NULL;
+    const char *wrong = node_port_parse(node->port, name);
+    if (wrong != NULL) {
+        return fail(loader, line_of(node, "port"), "[node %s]: port: %s", node->name, wrong);
+    }
+    if (line_of(node, "speed_hz") > node->line && name->transport == NODE_UART) {
+        misplaced = "speed_hz";
+    } else if (line_of(node, "i2c_address") > node->line && name->transport != NODE_I2C) {
+        misplaced = "i2c_address";
+    } else if (line_of(node, "baud") > node->line && name->transport != NODE_UART) {
+        misplaced = "baud";
+    }
+    if (misplaced != NULL) {
+        return fail(loader, line_of(node, misplaced), "[node %s]: %s does not fit this port",
+                    node->name, misplaced);
+    }
+    name->baud = node->baud;
+    name->speed_hz = node->speed_hz != 0 && !name->speed_given ? node->speed_hz : name->speed_hz;
+    name->i2c_address =
+        node->i2c_address != 0 && !name->address_given ? node->i2c_address : name->i2c_address;
+    if (node->boot0[0] != '\0' && node->nrst[0] == '\0') {
+        return fail(loader, line_of(node, "boot0"), "[node %s]: boot0 is of use with nrst only",
+                    node->name);
+    }
+    return true;
+}
+
+/* Nodes may share an I2C bus, each with its own address. */
+static bool is_same_node(const struct node_port_name *a, const struct node_port_name *b)
+{
+    bool both_i2c = a->transport == NODE_I2C && b->transport == NODE_I2C;
+    return is_same_port(a->path, b->path) && !(both_i2c && a->i2c_address != b->i2c_address);
+}
+
+/* One port cannot have two nodes. */
+static bool check_port(struct loader *loader, struct node_config *node)
+{
+    if (!check_bus_keys(loader, node)) {
+        return false;
+    }
     for (const struct node_config *other = loader->config->nodes; other < node; other++) {
-        if (is_same_port(other->port, node->port)) {
+        if (is_same_node(&other->port_name, &node->port_name)) {
             return fail(loader, line_of(node, "port"), "[node %s]: [node %s] has the same port",
                         node->name, other->name);
         }

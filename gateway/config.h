@@ -7,11 +7,12 @@
 #define GATEWAY_CONFIG_H
 
 #include "ferry/message.h"
+#include "sinks/node_port.h"
 
 enum {
     CONFIG_NODES_MAX = 64,
     CONFIG_URLS_MAX = 8,
-    CONFIG_KEYS_MAX = 16,
+    CONFIG_KEYS_MAX = 20,
     CONFIG_NAME_SIZE = 64,
     CONFIG_TEXT_SIZE = 256,
     CONFIG_URL_SIZE = 2048,
@@ -26,7 +27,12 @@ struct node_config {
     int key_lines[CONFIG_KEYS_MAX]; /* where each key was given, 0: nowhere; as `keys` in config.c
                                      */
     char port[CONFIG_TEXT_SIZE];
-    uint32_t baud; /* default 921600 */
+    struct node_port_name port_name; /* what the keys above and below mean together */
+    uint32_t baud;                   /* UART; default 921600 */
+    uint32_t speed_hz;               /* SPI, I2C; 0: not given */
+    uint32_t i2c_address;            /* 0: not given */
+    char nrst[CONFIG_NAME_SIZE];     /* CHIP:LINE, "" not connected */
+    char boot0[CONFIG_NAME_SIZE];
     enum config_source source;
     char url[CONFIG_URL_SIZE]; /* http: several, separated by spaces; cut into `urls` */
     const char *urls[CONFIG_URLS_MAX];

@@ -13,6 +13,8 @@ enum {
     WATCH_BOOT_PAUSE_MS = 1500,
     RESET_AGAIN_MS = 8000,
     CATCH_MS = 3000,
+    PULSES_MAX = 3, /* resets by NRST without progress: more would not help */
+    LEAVE_MS = 30,  /* a node resets as soon as its answer has left the wire */
     ATTEMPTS_UNKNOWN = UINT8_MAX,
     STARTING_MAX = 3, /* questions to a bootloader before it is taken for what runs */
 };
@@ -47,6 +49,22 @@ static void start_query(struct gateway_engine *engine, enum stage stage, uint32_
 {
     engine->sink->query(engine->sink->ctx, stage == STAGE_CATCH, now_ms);
     engine_go_to(engine, stage);
+}
+
+bool engine_can_pulse(const struct gateway_engine *engine)
+{
+    return engine->pulses < PULSES_MAX && engine->sink->can_pulse != NULL &&
+           engine->sink->can_pulse(engine->sink->ctx);
+}
+
+void engine_start_pulse(struct gateway_engine *engine, enum stage after, uint32_t now_ms)
+{
+    engine->after_pulse = (uint8_t)after;
+    engine->pulsed = true;
+    engine->pulses++;
+    engine_tell(engine, GATEWAY_EVENT_PULSE);
+    engine->sink->pulse(engine->sink->ctx, now_ms);
+    engine_go_to(engine, STAGE_PULSE);
 }
 
 static void step_rest(struct gateway_engine *engine, uint32_t now_ms)
@@ -84,7 +102,7 @@ static bool is_starting(const struct gateway_engine *engine)
     const struct ferry_info *info = &engine->info;
     return info->running == FERRY_SLOT_NONE && info->phase == FERRY_PHASE_NONE &&
            info->confirmed < info->slot_count &&
-           info->slots[info->confirmed].content != FERRY_CONTENT_BAD &&
+           info->slots[info->confirmed].content != FERRY_CONTENT_BAD && !engine->hung &&
            engine->starting < STARTING_MAX;
 }
 
@@ -92,6 +110,8 @@ static bool is_starting(const struct gateway_engine *engine)
 static void take_info(struct gateway_engine *engine, uint32_t now_ms)
 {
     engine->info = *engine->sink->info(engine->sink->ctx);
+    engine->hung = engine->pulsed || (engine->hung && engine->info.running == FERRY_SLOT_NONE);
+    engine->pulsed = false;
     const char *wrong = wrong_node(engine);
     if (wrong != NULL) {
         engine_put_off(engine, FERRY_IMAGE_BOARD, wrong, now_ms);
@@ -110,8 +130,15 @@ static void step_query(struct gateway_engine *engine, uint32_t now_ms)
     int status = engine->sink->step(engine->sink->ctx, now_ms);
     if (status == FERRY_OK) {
         take_info(engine, now_ms);
+    } else if (status == FERRY_TIMEOUT && !engine->pulsed && engine_can_pulse(engine)) {
+        engine_start_pulse(engine, STAGE_QUERY, now_ms);
     } else if (status != FERRY_MORE) {
-        engine_retry_later(engine, status, engine->sink->error(engine->sink->ctx), now_ms);
+        const char *text = engine->sink->error(engine->sink->ctx);
+        bool silent = engine->pulsed && status == FERRY_TIMEOUT && text[0] == '\0';
+        engine->pulsed = false;
+        engine_retry_later(
+            engine, status,
+            silent ? "the node does not answer, also not after a reset by NRST" : text, now_ms);
     }
 }
 
@@ -145,7 +172,11 @@ bool engine_is_candidate(const struct gateway_engine *engine)
 
 void engine_start_reset(struct gateway_engine *engine, enum stage stage, uint32_t now_ms)
 {
-    engine->sink->reset(engine->sink->ctx, now_ms);
+    if (stage == STAGE_TO_BOOTLOADER) {
+        engine->sink->update_mode(engine->sink->ctx, now_ms);
+    } else {
+        engine->sink->reset(engine->sink->ctx, now_ms);
+    }
     engine->reset_ms = now_ms;
     engine->rest_since_ms = now_ms;
     engine->watch_pause_ms = WATCH_BOOT_PAUSE_MS;
@@ -182,9 +213,39 @@ static void step_to_bootloader(struct gateway_engine *engine, uint32_t now_ms)
     int status = engine->sink->step(engine->sink->ctx, now_ms);
     if (status == FERRY_IO) {
         engine_sink_failed(engine, status, now_ms);
-    } else if (status != FERRY_MORE) {
-        engine->catch_since_ms = now_ms; /* also when the reset was faster than its answer */
+    } else if (status == FERRY_TIMEOUT && engine_can_pulse(engine)) {
+        engine_start_pulse(engine, STAGE_CATCH, now_ms);
+    } else if (status != FERRY_MORE) { /* also when the reset was faster than its answer */
+        engine->rest_since_ms = now_ms;
+        engine_go_to(engine, STAGE_LEAVE);
+    }
+}
+
+/*
+ * The program that answered RESET may answer one question more while its answer leaves the wire: it
+ * is not asked. The link is still served: on a bus that is what takes the answer off the node.
+ */
+static void step_leave(struct gateway_engine *engine, uint32_t now_ms)
+{
+    int status = engine->sink->step(engine->sink->ctx, now_ms);
+    if (status == FERRY_IO) {
+        engine_sink_failed(engine, status, now_ms);
+    } else if (now_ms - engine->rest_since_ms >= LEAVE_MS) {
+        engine->catch_since_ms = now_ms;
         start_query(engine, STAGE_CATCH, now_ms);
+    }
+}
+
+static void step_pulse(struct gateway_engine *engine, uint32_t now_ms)
+{
+    int status = engine->sink->step(engine->sink->ctx, now_ms);
+    if (status == FERRY_OK) {
+        engine->catch_since_ms = now_ms;
+        engine->sink->query(engine->sink->ctx, true, now_ms); /* its bootloader listens 50 ms */
+        engine_go_to(engine, (enum stage)engine->after_pulse);
+    } else if (status != FERRY_MORE) {
+        engine->pulsed = false;
+        engine_retry_later(engine, FERRY_IO, engine->sink->error(engine->sink->ctx), now_ms);
     }
 }
 
@@ -195,10 +256,12 @@ static void step_catch(struct gateway_engine *engine, uint32_t now_ms)
         return;
     }
     if (status == FERRY_OK && engine->sink->info(engine->sink->ctx)->running == FERRY_SLOT_NONE) {
+        engine->pulsed = false;
         engine_start_open(engine, now_ms);
     } else if (status == FERRY_OK && now_ms - engine->catch_since_ms < CATCH_MS) {
         start_query(engine, STAGE_CATCH, now_ms); /* still the old application, or already */
     } else {
+        engine->pulsed = false;
         engine_retry_later(engine, FERRY_TIMEOUT, "the bootloader was not reached after the reset",
                            now_ms);
     }
@@ -213,6 +276,7 @@ static void set_done(struct gateway_engine *engine, uint32_t done)
     if (done > engine->best_done) {
         engine->best_done = done;
         engine->failures = 0;
+        engine->pulses = 0;
         engine->room_made = false;
     }
 }
@@ -401,6 +465,8 @@ static void (*const steps[])(struct gateway_engine *, uint32_t) = {
     [STAGE_VECTORS] = engine_step_vectors,
     [STAGE_TLVS] = engine_step_tlvs,
     [STAGE_TO_BOOTLOADER] = step_to_bootloader,
+    [STAGE_LEAVE] = step_leave,
+    [STAGE_PULSE] = step_pulse,
     [STAGE_CATCH] = step_catch,
     [STAGE_OPEN] = step_open,
     [STAGE_DATA] = step_data,
@@ -445,6 +511,8 @@ uint32_t gateway_engine_wait_ms(const struct gateway_engine *engine, uint32_t no
         return gone < engine->rest_ms ? engine->rest_ms - gone : 0;
     case STAGE_WATCH_REST:
         return gone < engine->watch_pause_ms ? engine->watch_pause_ms - gone : 10;
+    case STAGE_LEAVE:
+        return gone < LEAVE_MS ? LEAVE_MS - gone : 0;
     case STAGE_CHECK:
     case STAGE_HEADER:
     case STAGE_VECTORS:

@@ -69,8 +69,12 @@ struct gateway_sink {
     void (*data)(void *ctx, uint32_t now_ms);
     void (*close)(void *ctx, uint32_t now_ms);
     void (*reset)(void *ctx, uint32_t now_ms);
+    void (*update_mode)(void *ctx, uint32_t now_ms); /* reset; then its bootloader listens 10 s */
     void (*abort)(void *ctx, uint32_t now_ms);
+    void (*pulse)(void *ctx, uint32_t now_ms); /* NRST, where can_pulse */
     int (*step)(void *ctx, uint32_t now_ms);
+
+    bool (*can_pulse)(void *ctx); /* the gateway can reset the node by its pin */
 
     const struct ferry_info *(*info)(void *ctx); /* after `query` was OK, until the next start */
     bool (*wants)(void *ctx, struct ferry_sender_want *want); /* during `data` */
@@ -88,6 +92,7 @@ enum gateway_event {
     GATEWAY_EVENT_PROGRESS,  /* done of total; comes often */
     GATEWAY_EVENT_INSTALLED, /* CLOSE was accepted: the next start tries it */
     GATEWAY_EVENT_TRIAL,     /* waiting for the new version to confirm itself */
+    GATEWAY_EVENT_PULSE,     /* the node does not answer: it is reset by NRST */
     GATEWAY_EVENT_RETRY,     /* a failure that may heal: again in wait_ms */
     GATEWAY_EVENT_SUCCEEDED, /* runs, confirmed */
     GATEWAY_EVENT_FAILED     /* the round ends without success; status, text, final say why */
@@ -154,8 +159,12 @@ struct gateway_engine {
     bool working;     /* an offer was accepted: its end has to be reported */
     bool given_up_known;
     bool source_waits;
-    bool watch_heard; /* the node answered the last question of the trial */
-    uint32_t random;  /* xorshift state for jitter, never 0 */
+    bool watch_heard;    /* the node answered the last question of the trial */
+    bool pulsed;         /* reset by its pin, and no answer since */
+    bool hung;           /* answered only after that: its application may not be relied on */
+    uint8_t after_pulse; /* stage */
+    uint8_t pulses;      /* since the last progress */
+    uint32_t random;     /* xorshift state for jitter, never 0 */
     uint32_t rest_since_ms, rest_ms;
     uint32_t watch_since_ms, reset_ms, watch_pause_ms;
     uint32_t catch_since_ms;

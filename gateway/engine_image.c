@@ -169,6 +169,9 @@ static void decide(struct gateway_engine *engine, uint32_t now_ms)
     } else if (info->phase == FERRY_PHASE_NONE && info->outcome != 0 &&
                engine_is_candidate(engine) && !engine->offer.again) {
         engine_give_up_image(engine, info->outcome, "", now_ms);
+    } else if (engine->hung && engine_can_pulse(engine)) {
+        /* The bootloader that answered may have started it again meanwhile. */
+        engine_start_pulse(engine, STAGE_CATCH, now_ms);
     } else if (needs_bootloader(engine)) {
         engine_start_reset(engine, STAGE_TO_BOOTLOADER, now_ms);
     } else {

@@ -15,6 +15,8 @@ enum stage {
     STAGE_VECTORS,
     STAGE_TLVS,
     STAGE_TO_BOOTLOADER,
+    STAGE_LEAVE,
+    STAGE_PULSE,
     STAGE_CATCH,
     STAGE_OPEN,
     STAGE_DATA,
@@ -55,6 +57,9 @@ bool engine_is_on_trial(const struct gateway_engine *engine);
 
 /* What may follow when an image was chosen. */
 void engine_start_reset(struct gateway_engine *engine, enum stage stage, uint32_t now_ms);
+/* A reset by NRST: is there that line, and is another try worth it? */
+bool engine_can_pulse(const struct gateway_engine *engine);
+void engine_start_pulse(struct gateway_engine *engine, enum stage after, uint32_t now_ms);
 void engine_start_watch(struct gateway_engine *engine, uint32_t now_ms);
 void engine_start_open(struct gateway_engine *engine, uint32_t now_ms);
 

@@ -70,6 +70,9 @@ void engine_end_round(struct gateway_engine *engine, enum gateway_result result,
     engine->best_done = 0;
     engine->starting = 0;
     engine->room_made = false;
+    engine->pulsed = false;
+    engine->pulses = 0;
+    engine->hung = false;
     uint32_t pause = engine->offer.poll_ms != 0 ? engine->offer.poll_ms : engine->options.poll_ms;
     engine_rest(engine, jitter(engine, pause, pause / 10), now_ms);
 }

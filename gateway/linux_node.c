@@ -2,7 +2,8 @@
 
 #include "clock.h"
 #include "log.h"
-#include "sinks/serial_port.h"
+#include "sinks/lines.h"
+#include "sinks/node_port.h"
 #include "sources/source_ddi.h"
 #include "sources/source_http.h"
 #include "version_text.h"
@@ -30,8 +31,9 @@ struct linux_node {
         struct source_ddi ddi;
     } source_state;
     struct gateway_source source;
-    struct gateway_serial serial;
-    struct gateway_port port;
+    struct node_port port;
+    struct gateway_gpio gpio;
+    struct gateway_lines lines;
     struct gateway_link link;
     struct gateway_sink sink;
     struct gateway_reporter log_reporter, ddi_reporter;
@@ -114,6 +116,10 @@ static void log_report(void *ctx, const struct gateway_report *report)
     case GATEWAY_EVENT_TRIAL:
         log_line(LOG_INFO, name, "trial", "waiting for %s to confirm itself", version);
         break;
+    case GATEWAY_EVENT_PULSE:
+        node->silent = true;
+        log_line(LOG_WARNING, name, "nrst", "the node is reset by NRST");
+        break;
     case GATEWAY_EVENT_RETRY:
         note_silence(node, report);
         log_line(LOG_WARNING, name, "retry", "%s (%s); again in %.1f s", reason(report),
@@ -183,8 +189,10 @@ static void make_engine(struct linux_node *node)
     node->log_reporter = (struct gateway_reporter){.ctx = node, .report = log_report};
     node->reporters[0] = &node->log_reporter;
     node->reporters[1] = &node->ddi_reporter;
-    node->port = gateway_serial_port(&node->serial, config->port, config->baud);
-    gateway_link_init(&node->link, &node->port, (uint16_t)ferry_posix_seed());
+    node_port_init(&node->port, &config->port_name);
+    gateway_link_init(&node->link, &node->port.port, (uint16_t)ferry_posix_seed());
+    node->lines = gateway_gpio_lines(&node->gpio, config->nrst, config->boot0);
+    gateway_link_set_lines(&node->link, &node->lines);
     node->sink = gateway_link_sink(&node->link);
     gateway_engine_init(&node->engine, &node->source, &node->sink, node->reporters, reporters,
                         &options, ferry_posix_seed());
@@ -214,8 +222,8 @@ static void wait_for_work(struct linux_node *node)
     if (gateway_engine_is_resting(&node->engine)) {
         rest(node, wait_ms);
     } else {
-        ferry_serial_wait(&node->serial.serial, gateway_link_is_writing(&node->link),
-                          node->control->stop_fd, wait_ms);
+        node_port_wait(&node->port, gateway_link_is_writing(&node->link), node->control->stop_fd,
+                       wait_ms);
     }
 }
 
@@ -233,6 +241,7 @@ static void *run(void *ctx)
         log_line(LOG_INFO, node->config->name, "up_to_date", "up to date, nothing to install");
     }
     gateway_link_close(&node->link);
+    gateway_gpio_close(&node->gpio);
     return NULL;
 }
 

@@ -16,11 +16,53 @@ void gateway_link_init(struct gateway_link *link, const struct gateway_port *por
     link->opened = false;
     link->stuck = false;
     link->failed = FERRY_OK;
+    link->lines = NULL;
+    link->pulsing = false;
+    link->line_failed = false;
     ferry_sender_init(&link->sender, first_tag);
+}
+
+void gateway_link_set_lines(struct gateway_link *link, const struct gateway_lines *lines)
+{
+    link->lines = lines;
+}
+
+static bool has_nrst(const struct gateway_link *link)
+{
+    return link->lines != NULL && link->lines->reset != NULL;
+}
+
+void gateway_link_pulse(struct gateway_link *link, bool rom, uint32_t now_ms)
+{
+    ferry_sender_restart(&link->sender);
+    link->sender.status = FERRY_OK; /* nothing else is asked for */
+    link->pulsing = true;
+    link->pulse_ms = now_ms;
+    link->pulse_rom = rom;
+    link->failed =
+        has_nrst(link) ? link->lines->reset(link->lines->ctx, true, rom) : FERRY_ARGUMENT;
+}
+
+/* MORE while the node is held in reset. */
+static int step_pulse(struct gateway_link *link, uint32_t now_ms)
+{
+    if (link->failed == FERRY_OK && now_ms - link->pulse_ms < GATEWAY_PULSE_MS) {
+        return FERRY_MORE;
+    }
+    link->pulsing = false;
+    if (link->failed == FERRY_OK) {
+        link->failed = link->lines->reset(link->lines->ctx, false, link->pulse_rom);
+    }
+    link->line_failed = link->failed != FERRY_OK;
+    return link->failed;
 }
 
 void gateway_link_close(struct gateway_link *link)
 {
+    if (link->pulsing && has_nrst(link)) {
+        link->lines->reset(link->lines->ctx, false, false);
+    }
+    link->pulsing = false;
     if (link->opened) {
         link->port->close(link->port->ctx);
         link->opened = false;
@@ -30,6 +72,7 @@ void gateway_link_close(struct gateway_link *link)
 int gateway_link_open(struct gateway_link *link)
 {
     link->failed = FERRY_OK;
+    link->line_failed = false;
     if (link->opened) {
         return FERRY_OK;
     }
@@ -77,6 +120,9 @@ static int take_input(struct gateway_link *link, uint32_t now_ms)
 
 int gateway_link_step(struct gateway_link *link, uint32_t now_ms)
 {
+    if (link->pulsing) {
+        return step_pulse(link, now_ms);
+    }
     if (!link->opened) {
         return FERRY_IO;
     }
@@ -143,6 +189,12 @@ static void sink_reset(void *ctx, uint32_t now_ms)
     ferry_sender_reset(&link->sender, now_ms);
 }
 
+static void sink_update_mode(void *ctx, uint32_t now_ms)
+{
+    struct gateway_link *link = ctx;
+    ferry_sender_update_mode(&link->sender, now_ms);
+}
+
 static void sink_abort(void *ctx, uint32_t now_ms)
 {
     struct gateway_link *link = ctx;
@@ -178,16 +230,40 @@ static uint32_t sink_received(void *ctx)
     return link->sender.acked;
 }
 
+static bool sink_can_pulse(void *ctx)
+{
+    return has_nrst(ctx);
+}
+
+static void sink_pulse(void *ctx, uint32_t now_ms)
+{
+    gateway_link_pulse(ctx, false, now_ms);
+}
+
 static uint32_t sink_wait_ms(void *ctx, uint32_t now_ms)
 {
     const struct gateway_link *link = ctx;
+    if (link->pulsing) {
+        uint32_t gone = now_ms - link->pulse_ms;
+        return gone < GATEWAY_PULSE_MS ? GATEWAY_PULSE_MS - gone : 0;
+    }
     return link->opened ? ferry_sender_wait_ms(&link->sender, now_ms) : 0;
+}
+
+const char *gateway_link_error(const struct gateway_link *link)
+{
+    if (link->line_failed) {
+        return link->lines != NULL ? link->lines->error(link->lines->ctx) : "";
+    }
+    if (link->failed != FERRY_OK) {
+        return link->port->error(link->port->ctx);
+    }
+    return link->port->hint != NULL ? link->port->hint(link->port->ctx) : "";
 }
 
 static const char *sink_error(void *ctx)
 {
-    const struct gateway_link *link = ctx;
-    return link->failed != FERRY_OK ? link->port->error(link->port->ctx) : "";
+    return gateway_link_error(ctx);
 }
 
 struct gateway_sink gateway_link_sink(struct gateway_link *link)
@@ -198,7 +274,10 @@ struct gateway_sink gateway_link_sink(struct gateway_link *link)
                                  .data = sink_data,
                                  .close = sink_close,
                                  .reset = sink_reset,
+                                 .update_mode = sink_update_mode,
                                  .abort = sink_abort,
+                                 .can_pulse = sink_can_pulse,
+                                 .pulse = sink_pulse,
                                  .step = sink_step,
                                  .info = sink_info,
                                  .wants = sink_wants,

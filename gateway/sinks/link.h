@@ -7,7 +7,7 @@
 
 #include "../engine.h"
 
-/* The byte stream. None of the functions waits. */
+/* The byte stream. None of the functions waits, but for a transfer on a bus. */
 struct gateway_port {
     void *ctx;
     int (*open)(void *ctx); /* OK or why not */
@@ -18,7 +18,23 @@ struct gateway_port {
     /* Drops what was taken but is not on the wire yet: nobody waits for it any more. */
     void (*discard)(void *ctx);
     const char *(*error)(void *ctx); /* a sentence on the last error */
+    /* Why a node that never answered may be silent: a sentence, "" where nothing is known. */
+    const char *(*hint)(void *ctx);
 };
+
+/* NRST and BOOT0 of the node. */
+struct gateway_lines {
+    void *ctx;
+    /*
+     * Holds the node in reset, or lets it go. NULL: NRST is not connected.
+     *   rom: BOOT0 high meanwhile, for ST's bootloader; without effect where it is not connected.
+     * Returns OK or why not.
+     */
+    int (*reset)(void *ctx, bool hold, bool rom);
+    const char *(*error)(void *ctx); /* a sentence on the last error */
+};
+
+enum { GATEWAY_PULSE_MS = 50 }; /* NRST low: 300 ns would do; a capacitor may hang on it */
 
 struct gateway_link {
     struct ferry_sender sender;
@@ -27,6 +43,11 @@ struct gateway_link {
     bool stuck; /* the port takes no bytes, since: */
     uint32_t stuck_ms;
     int failed; /* IO error of the port, returned by the next step */
+    const struct gateway_lines *lines;
+    bool pulsing; /* the node is held in reset, since: */
+    uint32_t pulse_ms;
+    bool pulse_rom;
+    bool line_failed; /* `failed` is of the lines, not of the port */
 };
 
 _Static_assert(sizeof(struct gateway_engine) + sizeof(struct gateway_link) <= 8192,
@@ -39,6 +60,16 @@ _Static_assert(sizeof(struct gateway_engine) + sizeof(struct gateway_link) <= 81
 void gateway_link_init(struct gateway_link *link, const struct gateway_port *port,
                        uint16_t first_tag);
 
+/* Gives the link NRST. `lines` is borrowed for the link's life. */
+void gateway_link_set_lines(struct gateway_link *link, const struct gateway_lines *lines);
+
+/*
+ * Starts a pulse on NRST as a request: gateway_link_step is MORE until the node was let go, then OK
+ * or why it cannot be reset.
+ */
+void gateway_link_pulse(struct gateway_link *link, bool rom, uint32_t now_ms);
+
+/* Also lets a node go that is held in reset. */
 void gateway_link_close(struct gateway_link *link);
 
 /* Bytes wait for the port: sleep until it takes more, not only until something arrives. */
@@ -51,6 +82,9 @@ bool gateway_link_is_writing(const struct gateway_link *link);
  */
 int gateway_link_open(struct gateway_link *link);
 int gateway_link_step(struct gateway_link *link, uint32_t now_ms);
+
+/* A sentence on why the last request failed, "" where its status says it all. */
+const char *gateway_link_error(const struct gateway_link *link);
 
 /* The link as a sink. Borrows `link`. */
 struct gateway_sink gateway_link_sink(struct gateway_link *link);

@@ -4,68 +4,17 @@
 
 #include <asm/termbits.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
 #include <linux/serial.h>
 #include <poll.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-__attribute__((format(printf, 3, 4))) static int fail(struct ferry_serial *serial, int status,
-                                                      const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(serial->error, sizeof serial->error, format, arguments);
-    va_end(arguments);
-    return status;
-}
-
-/* Who may open it: the group of the device, and how to become a member. */
-static int fail_denied(struct ferry_serial *serial, const char *path)
-{
-    struct stat device;
-    struct group entry;
-    struct group *group = NULL;
-    char names[1024];
-    bool found = stat(path, &device) == 0 &&
-                 getgrgid_r(device.st_gid, &entry, names, sizeof names, &group) == 0 &&
-                 group != NULL;
-    if (!found || device.st_gid == 0 || (device.st_mode & 0060) != 0060) {
-        return fail(serial, FERRY_IO, "%s: permission denied; its owner must allow access", path);
-    }
-    return fail(serial, FERRY_IO,
-                "%s: permission denied; join the group %s with `sudo usermod -aG %s $USER`, then "
-                "log in again",
-                path, group->gr_name, group->gr_name);
-}
-
-static int fail_open(struct ferry_serial *serial, const char *path)
-{
-    switch (errno) {
-    case ENOENT:
-    case ENODEV:
-    case ENXIO:
-        return fail(serial, FERRY_ARGUMENT, "%s: no such port", path);
-    case EACCES:
-    case EPERM:
-        return fail_denied(serial, path);
-    case EBUSY:
-        return fail(serial, FERRY_BUSY, "%s: in use by another program", path);
-    default:
-        return fail(serial, FERRY_IO, "%s: %s", path, strerror(errno));
-    }
-}
 
 static int lock(struct ferry_serial *serial, const char *path)
 {
     if (flock(serial->fd, LOCK_EX | LOCK_NB) != 0) {
-        return fail(serial, FERRY_BUSY, "%s: in use by another program", path);
+        return ferry_device_fail(serial->error, FERRY_BUSY, "%s: in use by another program", path);
     }
     ioctl(serial->fd, TIOCEXCL); /* an extra: a pty may not know it */
     return FERRY_OK;
@@ -86,7 +35,7 @@ static int configure(struct ferry_serial *serial, const char *path, uint32_t bau
 {
     struct termios2 settings;
     if (ioctl(serial->fd, TCGETS2, &settings) != 0) {
-        return fail(serial, FERRY_ARGUMENT, "%s: not a serial port", path);
+        return ferry_device_fail(serial->error, FERRY_ARGUMENT, "%s: not a serial port", path);
     }
     settings.c_iflag = IGNBRK;
     settings.c_oflag = 0;
@@ -97,7 +46,8 @@ static int configure(struct ferry_serial *serial, const char *path, uint32_t bau
     settings.c_cc[VMIN] = 0;
     settings.c_cc[VTIME] = 0;
     if (ioctl(serial->fd, TCSETS2, &settings) != 0) {
-        return fail(serial, FERRY_ARGUMENT, "%s: the driver refuses %u baud", path, baud);
+        return ferry_device_fail(serial->error, FERRY_ARGUMENT, "%s: the driver refuses %u baud",
+                                 path, baud);
     }
     ask_low_latency(serial->fd);
     ioctl(serial->fd, TCFLSH, TCIFLUSH);
@@ -107,11 +57,11 @@ static int configure(struct ferry_serial *serial, const char *path, uint32_t bau
 int ferry_serial_open(struct ferry_serial *serial, const char *path, uint32_t baud)
 {
     serial->error[0] = '\0';
-    serial->fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-    if (serial->fd < 0) {
-        return fail_open(serial, path);
+    int status = ferry_device_open(path, &serial->fd, serial->error);
+    if (status != FERRY_OK) {
+        return status;
     }
-    int status = lock(serial, path);
+    status = lock(serial, path);
     if (status == FERRY_OK) {
         status = configure(serial, path, baud);
     }
@@ -152,10 +102,10 @@ int ferry_serial_read(struct ferry_serial *serial, uint8_t *out, size_t max, siz
         return FERRY_OK;
     }
     if (count < 0 && !is_passing(errno)) {
-        return fail(serial, FERRY_IO, "reading failed: %s", strerror(errno));
+        return ferry_device_fail(serial->error, FERRY_IO, "reading failed: %s", strerror(errno));
     }
     if (is_hung_up(serial->fd)) {
-        return fail(serial, FERRY_IO, "the port is gone");
+        return ferry_device_fail(serial->error, FERRY_IO, "the port is gone");
     }
     return FERRY_OK;
 }
@@ -165,7 +115,7 @@ int ferry_serial_write(struct ferry_serial *serial, const uint8_t *data, size_t 
     *taken = 0;
     ssize_t count = write(serial->fd, data, size);
     if (count < 0 && !is_passing(errno)) {
-        return fail(serial, FERRY_IO, "writing failed: %s", strerror(errno));
+        return ferry_device_fail(serial->error, FERRY_IO, "writing failed: %s", strerror(errno));
     }
     *taken = count > 0 ? (size_t)count : 0;
     return FERRY_OK;

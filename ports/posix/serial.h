@@ -8,13 +8,11 @@
 #ifndef FERRY_POSIX_SERIAL_H
 #define FERRY_POSIX_SERIAL_H
 
-#include "ferry/port.h"
-
-enum { FERRY_SERIAL_ERROR_SIZE = 256 };
+#include "device_file.h"
 
 struct ferry_serial {
     int fd;                              /* -1 when closed */
-    char error[FERRY_SERIAL_ERROR_SIZE]; /* why the last call failed: a sentence for people */
+    char error[FERRY_DEVICE_ERROR_SIZE]; /* why the last call failed: a sentence for people */
 };
 
 /* A closed port; so that ferry_serial_close may always be called. */

@@ -198,6 +198,7 @@ static const struct gateway_sink sink = {
     .data = sink_data,
     .close = sink_close,
     .reset = sink_reset,
+    .update_mode = sink_reset,
     .abort = sink_abort,
     .step = sink_step,
     .info = sink_info,
