@@ -186,9 +186,7 @@ static void run_core(struct ferry_sim *b, uint64_t until_ps)
         b->s.stall_until_ps = b->s.flash.busy_until_ps;
         return;
     }
-    /* Code in RAM while the flash works: block by block, to stall it where it enters flash. */
-    bool one_block = flash_busy || b->one_block;
-    b->deadline_ps = one_block ? b->s.now_ps + 1u : until_ps;
+    b->deadline_ps = b->one_block ? b->s.now_ps + 1u : until_ps;
     handle_stop(b, sim_cpu_run(b));
 }
 

@@ -61,6 +61,11 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *ctx)
         stop(b, SIM_CPU_DEADLINE);
         return;
     }
+    /* Code in RAM runs while the flash works, until it enters flash: there it stalls. */
+    if (b->s.flash.busy_until_ps > b->s.now_ps && !sim_bus_ram(b, (uint32_t)address, 2)) {
+        stop(b, SIM_CPU_DEADLINE);
+        return;
+    }
     if (b->replay.function_count && sim_replay_stops(b, (uint32_t)address)) {
         stop(b, SIM_CPU_REPLAY);
         return;
