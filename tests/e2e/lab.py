@@ -25,8 +25,21 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("FERRY_BUILD_DIR", TOP / "build"))
 BIN = pathlib.Path(os.environ.get("FERRY_BIN_DIR", BUILD / "host" / "bin"))
 BOARD = "stm32f411_blackpill"
-SLOTS = {"a": (0x08010000, 0x30000), "b": (0x08040000, 0x40000)}  # start, size
-JOURNAL = ((0x08008000, 0x4000), (0x0800C000, 0x4000))
+SHIM = BIN.parent / "lib" / "libferry_bus_shim.so"
+SPI, I2C = "spidev:/dev/spidev0.0@10000000", "i2c:/dev/i2c-1:0x42@400000"
+NRST, BOOT0 = "gpiochip0:0", "gpiochip0:1"
+# Flash of each board, as boards/<name>/board.h: slots (start, size), their sectors, journal sectors.
+MAPS = {
+    "stm32f411_blackpill": {"slots": {"a": (0x08010000, 0x30000), "b": (0x08040000, 0x40000)},
+                            "sectors": {"a": (4, 5), "b": (6, 7)},
+                            "journal": ((0x08008000, 0x4000), (0x0800C000, 0x4000))},
+    "stm32f407_discovery": {"slots": {"a": (0x08020000, 0x40000), "b": (0x08060000, 0x80000)},
+                            "sectors": {"a": (5, 6), "b": (7, 10)},
+                            "journal": ((0x0800C000, 0x4000), (0x080E0000, 0x20000))},
+    "stm32f411_single": {"slots": {"a": (0x08004000, 0x3C000)}, "sectors": {"a": (1, 5)},
+                         "journal": ((0x08040000, 0x20000), (0x08060000, 0x20000))},
+}
+SLOTS, JOURNAL = MAPS[BOARD]["slots"], MAPS[BOARD]["journal"]
 
 
 class LabError(Exception):
@@ -66,12 +79,12 @@ def free_port():
 class Program:
     """A program of ours in the background, its output in a file."""
 
-    def __init__(self, name, command, folder):
+    def __init__(self, name, command, folder, env=None):
         self.name = name
         self.log = folder / f"{name}.log"
         with open(self.log, "ab") as out:
             self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL,
-                                            stdout=out, stderr=out)
+                                            stdout=out, stderr=out, env=env)
 
     def alive(self):
         return self.process.poll() is None
@@ -108,7 +121,7 @@ class Keys:
         """Both images of a demo application: variant "" or "_silent", "_large", ..."""
         folder = BUILD / self.board
         return [self.sign(folder / f"demo_app{variant}_{slot}.bin", slot, version, key=key, counter=counter)
-                for slot in "ab"]
+                for slot in MAPS[self.board]["slots"]]
 
     def provision(self, image):
         factory = self.folder / "factory.hex"
@@ -118,18 +131,26 @@ class Keys:
 
 
 class Board:
-    """The virtual board: ferry-sim, its control socket and its events."""
+    """The virtual board: ferry-sim, its control socket and its events.
 
-    def __init__(self, folder, factory, board=BOARD, speed=1, options=()):
+    port: how the node is reached; None is the UART. SPI and I2C, and lines, go through the preload
+    shim to the board's bus socket: programs have to be started with `env`.
+    """
+
+    def __init__(self, folder, factory, board=BOARD, speed=1, options=(), port=None):
         self.folder = folder
-        self.port = folder / "uart"
+        self.map = MAPS[board]
+        self.uart = folder / "uart"
+        self.port = port or self.uart
+        self.bus_path = folder / "bus"
+        self.env = {**os.environ, "FERRY_BUS_SOCKET": str(self.bus_path), "LD_PRELOAD": str(SHIM)}
         self.socket_path = folder / "control"
         self.events_path = folder / "events.jsonl"
         self.sim = Program("ferry-sim", [
-            BIN / "ferry-sim", "--board", board, "--flash", factory, "--uart", f"pty:{self.port}",
-            "--control", self.socket_path, "--events", self.events_path, "--speed", speed,
+            BIN / "ferry-sim", "--board", board, "--flash", factory, "--uart", f"pty:{self.uart}",
+            "--bus", self.bus_path, "--control", self.socket_path, "--events", self.events_path, "--speed", speed,
             "--quiet", *options], folder)
-        wait_for("the virtual board starts", lambda: self.port.exists() and self.socket_path.exists()
+        wait_for("the virtual board starts", lambda: self.uart.exists() and self.socket_path.exists()
                  or not self.sim.alive(), 10)
         if not self.sim.alive():
             raise LabError(self.sim.log.read_text())
@@ -169,25 +190,40 @@ class Board:
     def uart_bytes_in(self):
         return self.command("counters")["uart_to_node"]
 
+    def ferry(self, *arguments, **options):
+        """`ferry` as on a machine that has the board's bus and lines."""
+        return ferry(*arguments, env=self.env, **options)
+
     def flash_hash(self, address, size):
         return self.command("flash_hash", address=address, size=size)["sha256"]
 
     def info(self, wait_s=10):
         """The node's own word, by `ferry status`."""
         def ask():
-            done = ferry("status", "--port", self.port, "--json", check=False)
+            done = self.ferry("status", "--port", self.port, "--json", check=False)
             if done.returncode != 0:
                 return None
             info = json.loads(done.stdout)
             return {**info, "running": info["running"].lower(), "confirmed": info["confirmed"].lower()}
         return wait_for("the node answers", ask, wait_s, 0.2)
 
+    def in_application(self):
+        """Is the core in a slot's code? Seen from outside, as each question would keep a bootloader."""
+        pc = int(self.command("status")["pc"], 16)
+        return any(start <= pc < start + size for start, size in self.map["slots"].values())
+
     def settled(self, wait_s=30):
         """INFO once an application runs: the bootloader answers for a moment after each start."""
         def ask():
+            wait_for("an application runs", self.in_application, wait_s)
             info = self.info()
             return info if info["running"] != "bootloader" else None
-        return wait_for("an application runs", ask, wait_s, 0.5)
+        return wait_for("an application answers", ask, wait_s, 0.5)
+
+    def written(self, slot):
+        """Bytes that were programmed into a slot since the board was made."""
+        first, last = self.map["sectors"][slot]
+        return 4 * sum(self.command("counters")["words_programmed"][first:last + 1])
 
     def stop(self):
         self.control.close()
@@ -248,7 +284,7 @@ class Server:
 class Gateway:
     """The Linux gateway with one node on the board's serial port."""
 
-    def __init__(self, folder, server, port, node="node-1"):
+    def __init__(self, folder, server, port, node="node-1", keys=(), env=None):
         config = folder / "gateway.conf"
         config.write_text(f"""[node {node}]
 port = {port}
@@ -257,9 +293,9 @@ url = {server.url}
 controller_id = {node}
 token = {server.device_token}
 poll_s = 1
-""")
+""" + "".join(f"{key} = {value}\n" for key, value in keys))
         config.chmod(0o600)
-        self.program = Program("ferry-gateway", [BIN / "ferry-gateway", "--config", config], folder)
+        self.program = Program("ferry-gateway", [BIN / "ferry-gateway", "--config", config], folder, env)
 
     def stop(self):
         return self.program.stop()
@@ -267,7 +303,7 @@ poll_s = 1
 
 def slot_hash(board, slot, image=None):
     """Hash of a whole slot; with an image: does the slot hold it, byte for byte?"""
-    start, size = SLOTS[slot]
+    start, size = board.map["slots"][slot]
     if image is None:
         return board.flash_hash(start, size)
     data = pathlib.Path(image).read_bytes()
@@ -277,7 +313,7 @@ def slot_hash(board, slot, image=None):
 def durable(board):
     """The durable offset of the winning journal record, read from the flash itself (SPEC.md, 3)."""
     best = (-1, 0)
-    for address, size in JOURNAL:
+    for address, size in board.map["journal"]:
         path = board.folder / "journal.bin"
         board.command("flash_dump", file=str(path), address=address, size=size)
         data = path.read_bytes()
@@ -302,18 +338,20 @@ def is_confirmed(info, slot, version):
 class Lab:
     """Everything together, in a folder of its own."""
 
-    def __init__(self, folder=None, variant="", speed=1, board=BOARD):
+    def __init__(self, folder=None, variant="", speed=1, board=BOARD, port=None, keys=()):
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="ferry-lab-"))
         self.folder.mkdir(parents=True, exist_ok=True)
         self.keep = folder is not None
         self.keys = Keys(self.folder, board)
         self.first = self.keys.sign_app(variant, "1.0.0")
-        self.board = Board(self.folder, self.keys.provision(self.first[0]), board, speed)
+        self.board = Board(self.folder, self.keys.provision(self.first[0]), board, speed, port=port)
+        self.gateway_keys = keys
         self.server = Server(self.folder, self.keys.public)
         self.gateway = None
 
     def start_gateway(self):
-        self.gateway = Gateway(self.folder, self.server, self.board.port)
+        self.gateway = Gateway(self.folder, self.server, self.board.port, keys=self.gateway_keys,
+                               env=self.board.env)
 
     def stop_gateway(self):
         if self.gateway:

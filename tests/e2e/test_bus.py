@@ -1,0 +1,140 @@
+"""SPI, I2C and NRST, end to end: the shipped programs over spidev, i2c-dev and GPIO chips, which the
+preload shim (tests/shim) connects to the virtual board. Nothing here knows the transports' bytes."""
+import subprocess
+import time
+
+import pytest
+
+from lab import (BIN, I2C, NRST, BOOT0, SPI, Board, Keys, durable, is_confirmed, slot_hash, wait_for)
+
+
+def make(folder, speed=1):
+    keys = Keys(folder)
+    first = keys.sign_app("", "1.0.0")
+    board = Board(folder, keys.provision(first[0]), speed=speed)
+    board.settled(60)
+    return board, keys
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory):
+    """One board for all: each test leaves it running an application that answers."""
+    board, keys = make(tmp_path_factory.mktemp("bus"))
+    yield board, keys
+    board.stop()
+
+
+def free_slot(board):
+    return {"a": "b", "b": "a"}[board.settled(60)["running"]]
+
+
+def start_send(board, port, images, options=()):
+    return subprocess.Popen([str(c) for c in (BIN / "ferry", "send", "--port", port, *options, *images)],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=board.env)
+
+
+@pytest.mark.parametrize("port", [SPI, I2C])
+def test_status(node, port):
+    board, _ = node
+    done = board.ferry("status", "--port", port)
+    assert "stm32f411_blackpill" in done.stdout
+
+
+@pytest.mark.parametrize("version, port, options", [
+    ("1.1.0", SPI, ()), ("1.2.0", I2C, ("--bootloader",)),
+    ("1.3.0", I2C, ()), ("1.4.0", SPI, ("--bootloader",))])
+def test_update(node, version, port, options):
+    board, keys = node
+    slot = free_slot(board)
+    images = keys.sign_app("", version)
+    before = board.erases(4, 7)
+    board.ferry("send", "--port", port, *options, *images)
+    assert is_confirmed(board.settled(60), slot, version)
+    assert slot_hash(board, slot, images["ab".index(slot)])
+    assert board.erases(4, 7) - before == 1  # the image is smaller than a sector
+
+
+@pytest.mark.parametrize("version, port, options", [
+    ("2.1.0", SPI, ("--bootloader",)), ("2.2.0", I2C, ())])
+def test_power_cut_resumes(node, version, port, options):
+    board, keys = node
+    slot = free_slot(board)
+    images = keys.sign_app("_large", version)
+    size = images["ab".index(slot)].stat().st_size
+    start = board.written(slot)
+    sender = start_send(board, port, images, ("--no-reset", *options))
+    wait_for("half of it is in flash", lambda: board.written(slot) - start > size // 2, 60, 0.02)
+    board.command("power_cut")
+    kept, at_cut = durable(board), board.written(slot)
+    time.sleep(0.3)
+    board.command("power_on")
+    out, _ = sender.communicate(timeout=90)
+    assert sender.returncode == 0, out
+    assert kept > size // 2 - 8192
+    assert board.written(slot) - at_cut < size - kept + 4  # whole words
+    board.ferry("reset", "--port", port)
+    assert is_confirmed(board.settled(60), slot, version)
+
+
+def hang(board):
+    """The node starts nothing and hears nothing: its core sleeps in ST's ROM until a reset by pin."""
+    board.command("pin", pin="BOOT0", level=1)
+    board.command("reset")
+    board.command("pin", pin="BOOT0", level=0)
+
+
+def pin_resets(board, after):
+    return [e for e in board.events("reset", after) if e["cause"] == "pin"]
+
+
+def test_hung_node_is_reset_by_nrst(node):
+    board, keys = node
+    slot = free_slot(board)
+    images = keys.sign_app("", "3.0.0")
+    hang(board)
+    seen = board.event_count()
+    board.ferry("send", "--port", SPI, "--nrst", NRST, "--boot0", BOOT0, *images)
+    assert is_confirmed(board.settled(60), slot, "3.0.0")
+    assert 1 <= len(pin_resets(board, seen)) <= 3
+
+
+def test_reset_by_pin(node):
+    board, _ = node
+    board.settled(60)
+    seen = board.event_count()
+    board.ferry("reset", "--nrst", NRST)
+    wait_for("a reset by pin", lambda: len(pin_resets(board, seen)) == 1, 5)
+    board.ferry("reset", "--nrst", NRST, "--boot0", BOOT0, "--rom")
+    wait_for("ST's ROM sleeps", lambda: board.command("status")["sleeping"], 5)
+    assert board.ferry("status", "--port", SPI, check=False).returncode == 1
+    board.ferry("reset", "--nrst", NRST, "--boot0", BOOT0)
+    board.settled(60)
+
+
+def test_wrong_lines_are_refused(node):
+    board, _ = node
+    for line, words in (("gpiochip0", "CHIP:NUMBER"), ("gpiochip0:999", "no such line"),
+                        ("nochip0:1", "no such GPIO chip")):
+        done = board.ferry("reset", "--nrst", line, check=False)
+        assert done.returncode == 1 and words in done.stderr, (line, done.stderr)
+
+
+@pytest.mark.parametrize("port, words", [(SPI, "MISO stays low"), (I2C, "nobody acknowledges")])
+def test_nothing_on_the_bus(node, port, words):
+    board, keys = node
+    board.command("power_off")
+    try:
+        done = board.ferry("send", "--port", port, *keys.sign_app("", "9.9.9"), check=False, timeout=20)
+    finally:
+        board.command("power_on")
+    assert done.returncode == 1
+    assert words in done.stderr
+
+
+@pytest.mark.parametrize("port, words", [
+    ("spidev:/dev/spidev0.0@fast", "clock in Hz"), ("i2c:/dev/i2c-1:0x99", "0x08 to 0x77"),
+    ("spidev:", "device file is missing")])
+def test_malformed_port(port, words, node):
+    board, _ = node
+    done = board.ferry("status", "--port", port, check=False)
+    assert done.returncode == 2 and words in done.stderr
