@@ -215,7 +215,7 @@ static void show_unconfirmed(const struct display *display, const struct gateway
 
 static bool is_about_image(int status)
 {
-    return status <= FERRY_IMAGE_MAGIC && status >= FERRY_SLOT_CONFIRMED;
+    return status >= FERRY_IMAGE_MAGIC && status <= FERRY_SLOT_CONFIRMED;
 }
 
 static void show_failed(const struct display *display, const struct gateway_report *report)

@@ -64,7 +64,7 @@ static int port_read(void *ctx, uint8_t *out, size_t max, size_t *got)
     if (port->polling.count == 0 &&
         gateway_polling_due(&port->polling, PAUSE_MS, ferry_posix_now_ms())) {
         int status = look(port);
-        if (status < FERRY_OK) {
+        if (status > FERRY_OK) {
             return status;
         }
     }
@@ -82,7 +82,7 @@ static int port_write(void *ctx, const uint8_t *data, size_t size, size_t *taken
         *taken = size;
         gateway_polling_sent(&port->polling, ferry_posix_now_ms());
     }
-    return status < FERRY_OK ? status : FERRY_OK;
+    return status > FERRY_OK ? status : FERRY_OK;
 }
 
 static void port_discard(void *ctx)

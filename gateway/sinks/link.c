@@ -142,7 +142,7 @@ int gateway_link_step(struct gateway_link *link, uint32_t now_ms)
         return FERRY_TIMEOUT;
     }
     status = ferry_sender_step(&link->sender, now_ms);
-    if (status < FERRY_OK) {
+    if (status > FERRY_OK) {
         link->port->discard(link->port->ctx); /* DATA that the node would only refuse */
     }
     return status;
