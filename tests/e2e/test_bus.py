@@ -73,7 +73,7 @@ def test_power_cut_resumes(node, version, port, options):
     assert kept > size // 2 - 8192
     assert board.written(slot) - at_cut < size - kept + 4  # whole words
     board.ferry("reset", "--port", port)
-    assert is_confirmed(board.settled(60), slot, version)
+    wait_for("it runs, confirmed", lambda: is_confirmed(board.settled(60), slot, version), 60, 1)
 
 
 def hang(board):
