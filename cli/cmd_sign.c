@@ -17,7 +17,7 @@ const struct cli_command cmd_sign = {
     .summary = "make a signed image from an application's binary",
     .usage =
         "--key KEY.pem --board BOARD --slot a|b --version 1.2.3[+4]\n"
-        "                  [--security-counter N|auto] IN.bin -o OUT.img\n\n"
+        "                  [--security-counter N|auto] [--this-slot-only] IN.bin -o OUT.img\n\n"
         "IN.bin is a raw binary (`objcopy -O binary`), linked to start 0x200 bytes behind the\n"
         "start of the slot, its vector table first. The image is checked as a node checks it\n"
         "before it is written.\n\n"
@@ -29,12 +29,15 @@ const struct cli_command cmd_sign = {
         "more;\n"
         "                          auto: from the version, so that nothing older boots\n"
         "                          (default 0: older releases stay installable)\n"
+        "  --this-slot-only        allow an image that the board's smaller slot cannot hold: its\n"
+        "                          release can never be installed there\n"
         "  -o FILE                 the image to write\n",
     .run = run,
 };
 
 struct sign_options {
     const char *key, *board, *slot, *version, *counter, *input, *output;
+    bool this_slot_only;
 };
 
 static bool parse(int argc, char **argv, struct sign_options *given)
@@ -46,6 +49,7 @@ static bool parse(int argc, char **argv, struct sign_options *given)
         {"--version", &given->version, NULL},
         {"--security-counter", &given->counter, NULL},
         {"-o", &given->output, NULL},
+        {"--this-slot-only", NULL, &given->this_slot_only},
     };
     struct cli_operands operands = {&given->input, 1, 0};
     if (!cli_parse(&cmd_sign, argc, argv, options, sizeof options / sizeof options[0], &operands)) {
@@ -171,6 +175,20 @@ static int check_output(const char *path, const struct image_build *build,
     return status == FERRY_OK ? CLI_OK : explain(path, build, image, status);
 }
 
+/* Slots may differ: what only the larger one holds has no update for the other. */
+static int check_slots(const struct sign_options *given, const struct ferry_board *board,
+                       const struct ferry_image *image)
+{
+    uint32_t most = ferry_board_image_max(board);
+    if (given->this_slot_only || image->total_size <= most) {
+        return CLI_OK;
+    }
+    return cli_fail("%s: %" PRIu32 " bytes with header and signature fit slot %s, but the smaller "
+                    "slot of %s holds %" PRIu32 ": updates alternate between the slots, so this "
+                    "release could not be installed there (--this-slot-only signs it all the same)",
+                    given->input, image->total_size, given->slot, board->name, most);
+}
+
 static void report(const char *path, const struct ferry_image *image)
 {
     char version[FERRY_VERSION_TEXT_SIZE];
@@ -194,6 +212,9 @@ static int sign(const struct sign_options *given, struct image_build *build)
         goto fail_input;
     }
     result = check_output(given->input, build, &output, &image);
+    if (result == CLI_OK) {
+        result = check_slots(given, build->board, &image);
+    }
     if (result == CLI_OK && !file_write(given->output, output.bytes, output.size, 0666, true)) {
         result = CLI_FAILED;
     }

@@ -20,7 +20,7 @@ const struct cli_command cmd_status = {
     .run = run,
 };
 
-enum { WARNINGS_MAX = 8, TEXT_SIZE = 128 };
+enum { WARNINGS_MAX = 8, TEXT_SIZE = 128, BOR_LEVEL_SHIPPED = 3 };
 
 static const char *const content_names[] = {"not verified since the reset", "verified", "damaged",
                                             "empty"};
@@ -112,6 +112,10 @@ static size_t find_warnings(const struct ferry_info *info, const char *warnings[
     if (options && info->rdp_level == 0) {
         warnings[count++] = "read-out protection is off (RDP 0): a debugger can read and replace "
                             "everything";
+    }
+    if (options && info->bor_level < BOR_LEVEL_SHIPPED) {
+        warnings[count++] = "brown-out reset is below level 3: flash is written by words, which "
+                            "needs 2.7 V";
     }
     if ((info->flags & FERRY_INFO_JOURNAL_LOST) != 0) {
         warnings[count++] = "no journal record was found at the last start";
