@@ -62,8 +62,8 @@ int ferry_supervisor_depart(struct ferry_supervisor *supervisor, enum ferry_acti
 enum {
     FERRY_LISTEN_START_MS = 50,     /* window at every start */
     FERRY_LISTEN_MESSAGE_MS = 1000, /* a valid message asks for this much more ... */
-    FERRY_LISTEN_PATIENCE_MS =
-        10000 /* ... but at most this long without an accepted OPEN or DATA */
+    FERRY_LISTEN_PATIENCE_MS = 9900 /* ... but at most this long without an accepted OPEN or DATA:
+                                       with the start before and the jump after it, 10 s */
 };
 
 /* How long the bootloader listens. Plain arithmetic on events and time. */
