@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-enum { SERVE_PAUSE = 50 }; /* turns of about 4 cycles: 2 us at 100 MHz, a word takes 16 us */
-
 /* The ART caches may hold what stood there before an erase or a program. */
 static bool caches_stale;
 
@@ -41,9 +39,6 @@ STM32F4_RAMCODE static void start_and_serve(stm32f4_reg *to, uint32_t value)
     *to = value;
     while ((FLASH_REGS->SR & FLASH_SR_BSY) != 0) {
         while_busy();
-        for (int i = 0; i < SERVE_PAUSE; i++) {
-            __asm__ volatile("");
-        }
     }
     __asm__ volatile("msr primask, %0" ::"r"(primask) : "memory");
 }

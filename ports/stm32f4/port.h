@@ -45,15 +45,15 @@ extern const struct ferry_clock stm32f4_clock;
 /* Flash with x32 programming: needs 2.7 V (BOR level 3). Feeds the watchdog before each erase. */
 extern const struct ferry_flash stm32f4_flash;
 
-/* What to call about every 2 us while flash is busy, or NULL: see stm32f4_transport. */
+/* What to call about every 1 us while flash is busy, or NULL: see stm32f4_transport. */
 void stm32f4_flash_busy_hook(void (*hook)(void));
 
 /*
  * A transport of the board. stream.ctx is the ring it receives into (ring.h).
  *   start: pins, clocks, DMA; called once by stm32f4_transports_start.
- *   while_busy: called about every 2 us while the flash is busy, from RAM and with interrupts off,
- *   and before each read of flash, if this transport had the last OPEN; before the first one, if it
- *   is the last of its kind. NULL where DMA needs no help: then the core just stalls.
+ *   while_busy: called about every 1 us while the flash is busy, from RAM and with interrupts off,
+ *   and before each read of flash, if this transport had the last OPEN; before the first one,
+ * always. NULL where DMA needs no help: then the core just stalls.
  */
 struct stm32f4_transport {
     struct ferry_stream stream;

@@ -5,7 +5,19 @@ static struct {
     uint8_t *memory; /* the large ring */
     uint32_t half;
     struct stm32f4_ring *holder;
+    void (*serve[STM32F4_TRANSPORTS_MAX])(void); /* `while_busy` of each transport */
 } shared;
+
+/* Until a transfer is opened any transport may be spoken to, also while a slot is verified: SPI's
+ * ring would lap, and I2C's clock be held. */
+STM32F4_RAMCODE static void serve_all(void)
+{
+    for (int i = 0; i < STM32F4_TRANSPORTS_MAX; i++) {
+        if (shared.serve[i] != NULL) {
+            shared.serve[i]();
+        }
+    }
+}
 
 void stm32f4_dma_clear(struct stm32f4_dma_regs *dma, unsigned stream)
 {
@@ -102,7 +114,8 @@ void stm32f4_transports_start(uint8_t *memory, uint32_t own_half, uint32_t share
             2 * (shared_half != 0 ? shared_half : own_half) - 1; /* a full ring would look empty */
         transport->start();
         if (transport->while_busy != NULL) {
-            stm32f4_flash_busy_hook(transport->while_busy); /* until a transfer is opened */
+            shared.serve[i] = transport->while_busy;
+            stm32f4_flash_busy_hook(serve_all);
         }
     }
     shared.memory = memory;
