@@ -74,7 +74,7 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *ctx)
     b->block_pc = (uint32_t)address;
     b->block_size = size;
     mark_executed(b, (uint32_t)address, size);
-    b->s.now_ps += halfwords * b->s.rcc.ps_per_cycle;
+    b->s.now_ps += (uint64_t)halfwords * b->cycles_per_halfword * b->s.rcc.ps_per_cycle;
     b->s.counters.halfwords += halfwords;
 }
 

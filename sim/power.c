@@ -127,6 +127,14 @@ int ferry_sim_reset(struct ferry_sim *sim)
     return FERRY_SIM_OK;
 }
 
+int ferry_sim_watchdog(struct ferry_sim *sim)
+{
+    if (!sim->s.powered || sim->s.held)
+        return FERRY_SIM_E_STATE;
+    sim_reset_chip(sim, SIM_RESET_IWDG | SIM_RESET_PIN);
+    return FERRY_SIM_OK;
+}
+
 static void set_nrst(struct ferry_sim *b, bool low)
 {
     if (b->s.nrst_low == low)

@@ -20,6 +20,13 @@ int ferry_sim_replay(struct ferry_sim *sim, uint32_t address, const uint32_t siz
     return FERRY_SIM_OK;
 }
 
+void ferry_sim_pace(struct ferry_sim *sim, uint32_t cycles)
+{
+    sim->pace = cycles > 0 ? cycles : 1;
+    if (sim->replay.return_to == 0)
+        sim->cycles_per_halfword = sim->pace;
+}
+
 uint64_t ferry_sim_replayed(const struct ferry_sim *sim)
 {
     return sim->replay.replayed;
@@ -70,6 +77,7 @@ static void enter(struct ferry_sim *b, const struct sim_replay_function *f)
     }
     running->address = f->address;
     r->return_to = lr & ~1u;
+    b->cycles_per_halfword = 1; /* its time is that of the chip, whatever the pace */
     r->sp = sim_cpu_get(b, UC_ARM_REG_SP);
     r->started_ps = b->s.now_ps;
 }
@@ -81,6 +89,7 @@ static void leave(struct ferry_sim *b)
     if (sim_cpu_get(b, UC_ARM_REG_SP) != r->sp)
         return; /* another call that passes here */
     r->return_to = 0;
+    b->cycles_per_halfword = b->pace;
     r->running.result = sim_cpu_get(b, UC_ARM_REG_R0);
     r->running.duration_ps = b->s.now_ps - r->started_ps;
     r->entry[r->entry_count++ % SIM_REPLAY_ENTRIES] = r->running;
@@ -117,4 +126,5 @@ void sim_replay_step(struct ferry_sim *b)
 void sim_replay_forget(struct ferry_sim *b)
 {
     b->replay.pass = b->replay.return_to = 0;
+    b->cycles_per_halfword = b->pace;
 }

@@ -308,6 +308,8 @@ struct ferry_sim {
     bool one_block;   /* the next run ends after one block */
     bool watch_masks; /* an interrupt waits behind PRIMASK, BASEPRI or FAULTMASK */
     bool dead;        /* power or reset struck inside this block: nothing has effect any more */
+    uint32_t cycles_per_halfword; /* 1, or pace where no function is executed for replay */
+    uint32_t pace;                /* see ferry_sim_pace */
 
     const struct sim_board *board;
     const struct sim_chip *chip;

@@ -387,6 +387,12 @@ struct ferry_sim_snapshot *ferry_sim_snapshot(struct ferry_sim *sim);
 int ferry_sim_restore(struct ferry_sim *sim, const struct ferry_sim_snapshot *snapshot);
 void ferry_sim_snapshot_free(struct ferry_sim_snapshot *snapshot); /**< NULL is fine */
 
+/**
+ * A watchdog reset now, as NRST by ferry_sim_reset() but with the watchdog's cause.
+ * @return E_STATE: no power, or held in reset
+ */
+int ferry_sim_watchdog(struct ferry_sim *sim);
+
 /* ---- replay ---------------------------------------------------------------------------------- */
 
 /**
@@ -399,6 +405,13 @@ void ferry_sim_snapshot_free(struct ferry_sim_snapshot *snapshot); /**< NULL is 
  * @return E_ARGUMENT (more than 4 functions, sizes)
  */
 int ferry_sim_replay(struct ferry_sim *sim, uint32_t address, const uint32_t sizes[4]);
+/**
+ * A slower core: each halfword takes so many clock cycles (1: the standard board). The clocks, the
+ * wires, the flash and the watchdog keep their times, so a program that waits or polls takes as
+ * many steps fewer. For long series of runs in which no time is measured. Replayed functions keep
+ * the time of the standard board. Not part of a snapshot.
+ */
+void ferry_sim_pace(struct ferry_sim *sim, uint32_t cycles);
 /** How often a result was replayed. */
 uint64_t ferry_sim_replayed(const struct ferry_sim *sim);
 

@@ -14,32 +14,33 @@
  *   --seconds N      stop after this time; the trials are then taken in random order
  *   --seed N         where the random numbers start (default 1)
  *   --part I/N       only every N-th trial, from the I-th (for several processes)
- *   --verify LIST    addresses of p256_ecdsa_verify in bootloader and old application, with commas
+ *   --verify LIST    ADDRESS/SIZE/SIZE/SIZE of the signature check in bootloader and old
+ *                    application, with commas: where it stands, bytes behind r0, r1, r2
  *   --no-shortcuts   follow every trial to its end (see sweep_rig.h)
+ *   --check N        one trial in N is run once more the long way, and must end alike
+ *   --stop           at the first violation
  *   --only OP:MODE:SEED[:OP:MODE:SEED]   one trial of one story, as a violation report names it
  *   --results FILE   totals as JSON
  *
  * Exit status: 0 no violation, 1 violations, 2 usage or files.
  */
+#include "sweep_options.h"
 #include "sweep_rig.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { PROGRESS_S = 10, VIOLATIONS_SHOWN = 20 };
-
-struct options {
-    const char *board, *factory, *image, *bad, *silent, *stories, *results, *only;
-    const char *verify;
-    uint32_t seeds, step, word_seeds, doubles, seconds, seed, part, parts;
-    bool full, no_shortcuts;
+enum {
+    PROGRESS_S = 10,
+    VIOLATIONS_SHOWN = 20,
+    PACE = 12,
+    RESET_STEP = 8 /* of data words, by reset */
 };
 
 struct totals {
-    uint64_t trials[SWEEP_MODES], same, shortened, doubles, came;
+    uint64_t trials[SWEEP_MODES], same, shortened, doubles, came, checked;
     uint64_t ops[SWEEP_CLASSES], cut_ops[SWEEP_CLASSES], planned, done;
     uint32_t violations;
     struct sweep_resumes resumes;
@@ -56,20 +57,17 @@ struct tasks {
     size_t count, room;
 };
 
-static const char *const mode_names[SWEEP_MODES] = {"lost", "torn", "done", "nrst"};
+static const char *const mode_names[SWEEP_MODES] = {"lost", "torn", "done", "nrst", "wdog"};
 static const char *const class_names[SWEEP_CLASSES] = {"erase", "journal", "data"};
 
-/* `room` is relative: records above what the bootloader keeps free (0: a new journal). */
+/* `room` is relative: records above what the bootloader keeps free (0: a new journal). The words of
+ * the image are written the same way in all of them: the first two cut at each, the others at some.
+ */
 static const struct sweep_story stories[] = {
-    {"bootloader", false, true, 0},     {"application", true, true, 0}, {"compact", false, true, 1},
-    {"compact-pending", true, true, 8}, {"revert", false, false, 0},    {"silent", true, false, 0},
+    {"bootloader", false, true, 0, 1}, {"application", true, true, 0, 1},
+    {"compact", false, true, 1, 16},   {"compact-pending", true, true, 8, 16},
+    {"revert", false, false, 0, 16},   {"silent", false, false, 0, 64},
 };
-
-static void die(const char *what)
-{
-    fprintf(stderr, "board_sweep: %s\n", what);
-    exit(2);
-}
 
 static double now_s(void)
 {
@@ -90,13 +88,13 @@ static uint8_t *read_file(const char *path, size_t *size)
 {
     FILE *in = fopen(path, "rb");
     if (in == NULL || fseek(in, 0, SEEK_END) != 0) {
-        die(path);
+        sweep_die(path);
     }
     *size = (size_t)ftell(in);
     uint8_t *bytes = malloc(*size + 1);
     rewind(in);
     if (bytes == NULL || fread(bytes, 1, *size, in) != *size) {
-        die(path);
+        sweep_die(path);
     }
     fclose(in);
     return bytes;
@@ -122,7 +120,7 @@ static struct sweep_image read_image(const char *path)
     struct ferry_image_source source = {
         .ctx = &image, .read = memory_read, .size = (uint32_t)image.size};
     if (ferry_image_read(&source, scratch, &parsed) != FERRY_OK) {
-        die(path);
+        sweep_die(path);
     }
     memcpy(image.hash, parsed.hash, sizeof(image.hash));
     return image;
@@ -136,7 +134,7 @@ static void add(struct tasks *tasks, const struct task *task)
         tasks->room = tasks->room * 2 + 1024;
         tasks->list = realloc(tasks->list, tasks->room * sizeof(*tasks->list));
         if (tasks->list == NULL) {
-            die("out of memory");
+            sweep_die("out of memory");
         }
     }
     tasks->list[tasks->count++] = *task;
@@ -149,7 +147,7 @@ static void add_single(struct tasks *tasks, uint32_t op, enum sweep_mode mode, u
 }
 
 /* Every way to cut one operation. */
-static void add_operation(struct tasks *tasks, const struct options *options, uint32_t op,
+static void add_operation(struct tasks *tasks, const struct sweep_options *options, uint32_t op,
                           bool word, uint32_t *random)
 {
     uint32_t seeds = word && !options->full ? options->word_seeds : options->seeds;
@@ -160,8 +158,9 @@ static void add_operation(struct tasks *tasks, const struct options *options, ui
     for (uint32_t i = 0; i < seeds; i++) { /* a single outcome: stable and unstable in turn */
         add_single(tasks, op, SWEEP_TORN, base + i + (seeds == 1 ? op : 0));
     }
-    if (!word || options->full) {
+    if (!word || options->full || op % RESET_STEP == 0) {
         add_single(tasks, op, SWEEP_NRST, base);
+        add_single(tasks, op, SWEEP_WDOG, base);
     }
     for (uint32_t i = 0; !word && i < options->doubles; i++) {
         struct task task = {.first = {op, (uint8_t)(next_random(random) % SWEEP_MODES), base + i},
@@ -183,7 +182,7 @@ static void shuffle(struct tasks *tasks, uint32_t random)
     }
 }
 
-static struct tasks make_tasks(const struct sweep_rig *rig, const struct options *options,
+static struct tasks make_tasks(const struct sweep_rig *rig, const struct sweep_options *options,
                                struct totals *totals)
 {
     struct tasks tasks = {NULL, 0, 0};
@@ -192,7 +191,7 @@ static struct tasks make_tasks(const struct sweep_rig *rig, const struct options
     for (uint32_t op = 0; op < rig->golden_count; op++) {
         enum sweep_class class = sweep_rig_class(rig, op);
         totals->ops[class]++;
-        if (class != SWEEP_WORD || words++ % options->step == 0) {
+        if (class != SWEEP_WORD || words++ % (options->step * rig->story->word_step) == 0) {
             totals->cut_ops[class]++;
             add_operation(&tasks, options, op, class == SWEEP_WORD, &random);
         }
@@ -225,7 +224,30 @@ static void report(const struct sweep_rig *rig, const struct task *task, uint32_
             rig->peer.accepted, rig->peer.tried);
 }
 
-static void run_task(struct sweep_rig *rig, const struct task *task, struct totals *totals)
+/* The long way must come to the same end: each trial followed whole, the core at its own speed. */
+static void check_again(struct sweep_rig *rig, const struct task *task, bool violated,
+                        struct totals *totals)
+{
+    struct sweep_resumes resumes = rig->resumes;
+    bool came, memo = rig->memo;
+    uint32_t pace = rig->pace;
+
+    rig->memo = false;
+    rig->pace = 1;
+    enum sweep_verdict verdict =
+        sweep_rig_trial(rig, &task->first, task->twice ? &task->second : NULL, &came);
+    totals->checked++;
+    if ((verdict == SWEEP_VIOLATED) != violated) {
+        fprintf(stderr, "the long way disagrees with the short one:\n");
+        report(rig, task, ++totals->violations);
+    }
+    rig->memo = memo;
+    rig->pace = pace;
+    rig->resumes = resumes;
+}
+
+static void run_task(struct sweep_rig *rig, const struct task *task,
+                     const struct sweep_options *options, struct totals *totals)
 {
     bool came;
     enum sweep_verdict verdict =
@@ -239,6 +261,9 @@ static void run_task(struct sweep_rig *rig, const struct task *task, struct tota
     if (verdict == SWEEP_VIOLATED) {
         report(rig, task, ++totals->violations);
     }
+    if (options->check > 0 && totals->done % options->check == 0) {
+        check_again(rig, task, verdict == SWEEP_VIOLATED, totals);
+    }
 }
 
 static void progress(const struct sweep_rig *rig, const struct tasks *tasks, size_t at,
@@ -246,9 +271,11 @@ static void progress(const struct sweep_rig *rig, const struct tasks *tasks, siz
 {
     double now = now_s();
     if (now - *told_s >= PROGRESS_S) {
+        double share = ((double)at + 1) / (double)tasks->count;
         *told_s = now;
-        fprintf(stderr, "%s %s: %zu of %zu trials, %.0f s, %u violations\n", rig->board->name,
-                rig->story->name, at, tasks->count, now - started_s, (unsigned)totals->violations);
+        fprintf(stderr, "%s %s: %3.0f %%, %zu of %zu trials, %.0f s, %.0f s to go, %u violations\n",
+                rig->board->name, rig->story->name, share * 100, at, tasks->count, now - started_s,
+                (now - started_s) / share - (now - started_s), (unsigned)totals->violations);
     }
 }
 
@@ -260,7 +287,7 @@ static struct task parse_only(const char *text)
 
     int got = sscanf(text, "%u:%4[a-z]:%u:%u:%4[a-z]:%u", &op, mode, &seed, &op2, mode2, &seed2);
     if (got != 3 && got != 6) {
-        die("--only wants OP:MODE:SEED");
+        sweep_die("--only wants OP:MODE:SEED");
     }
     task.twice = got == 6;
     task.first = (struct sweep_cut){.op = op, .seed = seed};
@@ -283,7 +310,7 @@ static void add_resumes(struct sweep_resumes *sum, const struct sweep_resumes *p
     sum->again += part->again;
 }
 
-static void sweep(struct sweep_rig *rig, const struct options *options, double until_s,
+static void sweep(struct sweep_rig *rig, const struct sweep_options *options, double until_s,
                   struct totals *totals)
 {
     double started_s = now_s(), told_s = started_s;
@@ -300,9 +327,11 @@ static void sweep(struct sweep_rig *rig, const struct options *options, double u
         tasks.count = 1;
     }
     size_t run = 0;
-    for (size_t i = options->part; i < tasks.count && now_s() < until_s; i += options->parts) {
+    for (size_t i = options->part;
+         i < tasks.count && now_s() < until_s && !(options->stop && totals->violations > 0);
+         i += options->parts) {
         run++;
-        run_task(rig, &tasks.list[i], totals);
+        run_task(rig, &tasks.list[i], options, totals);
         progress(rig, &tasks, i, started_s, &told_s, totals);
     }
     totals->planned += tasks.count / options->parts;
@@ -324,7 +353,7 @@ static void write_list(FILE *out, const char *name, const uint32_t *list)
     fprintf(out, "],\n");
 }
 
-static void write_results(const struct options *options, const struct totals *totals,
+static void write_results(const struct sweep_options *options, const struct totals *totals,
                           double duration_s)
 {
     FILE *out = options->results == NULL ? NULL : fopen(options->results, "w");
@@ -346,15 +375,16 @@ static void write_results(const struct options *options, const struct totals *to
     fprintf(
         out,
         "  \"erased_again\": %u,\n  \"planned\": %llu,\n  \"trials\": %llu,\n  \"same\": %llu,\n"
-        "  \"shortened\": %llu,\n  \"double\": %llu,\n  \"second_cuts\": %llu,\n"
+        "  \"shortened\": %llu,\n  \"checked\": %llu,\n  \"double\": %llu,\n  \"second_cuts\": "
+        "%llu,\n"
         "  \"seeds\": %u,\n  \"word_seeds\": %u,\n  \"step\": %u,\n  \"seed\": %u,\n"
         "  \"duration_s\": %.0f,\n  \"violations\": %u\n}\n",
         (unsigned)totals->resumes.again, (unsigned long long)totals->planned,
         (unsigned long long)totals->done, (unsigned long long)totals->same,
-        (unsigned long long)totals->shortened, (unsigned long long)totals->doubles,
-        (unsigned long long)totals->came, (unsigned)options->seeds,
-        (unsigned)(options->full ? options->seeds : options->word_seeds), (unsigned)options->step,
-        (unsigned)options->seed, duration_s, (unsigned)totals->violations);
+        (unsigned long long)totals->shortened, (unsigned long long)totals->checked,
+        (unsigned long long)totals->doubles, (unsigned long long)totals->came,
+        (unsigned)options->seeds, (unsigned)(options->full ? options->seeds : options->word_seeds),
+        (unsigned)options->step, (unsigned)options->seed, duration_s, (unsigned)totals->violations);
     fclose(out);
 }
 
@@ -370,130 +400,6 @@ static void print_resumes(const struct totals *totals)
     printf("  of these %u after a torn word cost a sector\n", (unsigned)totals->resumes.again);
 }
 
-/* ---- options --------------------------------------------------------------------------------- */
-
-static const struct option long_options[] = {{"board", required_argument, NULL, 'b'},
-                                             {"factory", required_argument, NULL, 'f'},
-                                             {"image", required_argument, NULL, 'i'},
-                                             {"bad", required_argument, NULL, 'x'},
-                                             {"silent", required_argument, NULL, 'y'},
-                                             {"stories", required_argument, NULL, 't'},
-                                             {"results", required_argument, NULL, 'r'},
-                                             {"only", required_argument, NULL, 'o'},
-                                             {"seeds", required_argument, NULL, 's'},
-                                             {"step", required_argument, NULL, 'n'},
-                                             {"double", required_argument, NULL, 'd'},
-                                             {"word-seeds", required_argument, NULL, 'w'},
-                                             {"seconds", required_argument, NULL, 'l'},
-                                             {"seed", required_argument, NULL, 'e'},
-                                             {"part", required_argument, NULL, 'p'},
-                                             {"full", no_argument, NULL, 'F'},
-                                             {"no-shortcuts", no_argument, NULL, 'N'},
-                                             {"verify", required_argument, NULL, 'v'},
-                                             {NULL, 0, NULL, 0}};
-
-/* Hexadecimal, with commas. */
-static void read_addresses(const char *text, uint32_t addresses[4])
-{
-    char *end;
-    for (size_t i = 0; i < 4 && text != NULL && *text != '\0'; i++) {
-        addresses[i] = (uint32_t)strtoul(text, &end, 16);
-        text = *end == ',' ? end + 1 : end;
-    }
-}
-
-static uint32_t number(const char *text)
-{
-    return (uint32_t)strtoul(text, NULL, 10);
-}
-
-static void take(struct options *options, int option, char *text)
-{
-    switch (option) {
-    case 'b':
-        options->board = text;
-        break;
-    case 'f':
-        options->factory = text;
-        break;
-    case 'i':
-        options->image = text;
-        break;
-    case 'x':
-        options->bad = text;
-        break;
-    case 'y':
-        options->silent = text;
-        break;
-    case 't':
-        options->stories = text;
-        break;
-    case 'r':
-        options->results = text;
-        break;
-    case 'o':
-        options->only = text;
-        break;
-    case 's':
-        options->seeds = number(text);
-        break;
-    case 'n':
-        options->step = number(text);
-        break;
-    case 'd':
-        options->doubles = number(text);
-        break;
-    case 'w':
-        options->word_seeds = number(text);
-        break;
-    case 'l':
-        options->seconds = number(text);
-        break;
-    case 'e':
-        options->seed = number(text);
-        break;
-    case 'F':
-        options->full = true;
-        break;
-    case 'v':
-        options->verify = text;
-        break;
-    case 'N':
-        options->no_shortcuts = true;
-        break;
-    case 'p':
-        if (sscanf(text, "%u/%u", &options->part, &options->parts) == 2) {
-            break;
-        } /* fall through */
-    default:
-        die("see the head of board_sweep.c for the options");
-    }
-}
-
-static struct options read_options(int argc, char **argv)
-{
-    struct options options = {.seeds = 16,
-                              .step = 1,
-                              .word_seeds = 1,
-                              .seed = 1,
-                              .parts = 1,
-                              .stories = "bootloader,application,compact,compact-pending,revert"};
-    int option;
-
-    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        take(&options, option, optarg);
-    }
-    if (options.board == NULL || options.factory == NULL || options.image == NULL ||
-        options.step == 0 || options.parts == 0) {
-        die("--board, --factory and --image are needed");
-    }
-    if (options.full) {
-        options.step = 1;
-        options.doubles = options.doubles > 0 ? options.doubles : 1;
-    }
-    return options;
-}
-
 static bool is_listed(const char *list, const char *name)
 {
     size_t size = strlen(name);
@@ -505,7 +411,7 @@ static bool is_listed(const char *list, const char *name)
     return false;
 }
 
-static const char *image_of(const struct options *options, const struct sweep_story *story)
+static const char *image_of(const struct sweep_options *options, const struct sweep_story *story)
 {
     return story->good                          ? options->image
            : strcmp(story->name, "silent") == 0 ? options->silent
@@ -515,16 +421,16 @@ static const char *image_of(const struct options *options, const struct sweep_st
 int main(int argc, char **argv)
 {
     static struct totals totals;
-    struct options options = read_options(argc, argv);
+    struct sweep_options options = sweep_options_read(argc, argv);
     const struct ferry_board *board = ferry_board_find(options.board);
-    struct sweep_files files = {NULL, 0, {NULL, 0, {0}}, {0}};
+    struct sweep_files files = {0};
     double started_s = now_s(), left = 0;
 
     if (board == NULL) {
-        die("no such board");
+        sweep_die("no such board");
     }
     files.factory_hex = (char *)read_file(options.factory, &files.factory_size);
-    read_addresses(options.verify, files.verify);
+    sweep_read_pure(options.verify, files.pure);
     for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
         left += is_listed(options.stories, stories[i].name);
     }
@@ -543,6 +449,7 @@ int main(int argc, char **argv)
         rig.story = &story;
         rig.files = &files;
         rig.memo = !options.no_shortcuts;
+        rig.pace = rig.memo ? PACE : 1;
         sweep(&rig, &options, now + rest_s / left--, &totals);
         add_resumes(&totals.resumes, &rig.resumes);
         totals.shortened += rig.shortened;
@@ -550,9 +457,11 @@ int main(int argc, char **argv)
         free(files.image.bytes);
     }
     print_resumes(&totals);
-    printf("%llu trials (%llu the same as an earlier one), %llu second cuts, %u violations\n",
+    printf("%llu trials (%llu the same as an earlier one), %llu second cuts, %llu once more the "
+           "long way, %u violations\n",
            (unsigned long long)totals.done, (unsigned long long)totals.same,
-           (unsigned long long)totals.came, (unsigned)totals.violations);
+           (unsigned long long)totals.came, (unsigned long long)totals.checked,
+           (unsigned)totals.violations);
     write_results(&options, &totals, now_s() - started_s);
     free((void *)(uintptr_t)files.factory_hex);
     return totals.violations > 0;

@@ -7,10 +7,10 @@
 enum {
     RESTART_MS = 50, /* a QUERY at once would be answered by the program that is going to reset */
     QUICK_MS = 20,   /* QUERY repeats that catch the listen window */
-    START_MS = 700,  /* an application runs by then */
+    START_MS = 2000, /* an application runs by then */
     CALM_MS = 200,   /* between two looks at a running application */
     PATIENCE_MS = 10000,
-    AWAY_MS = 1500, /* silence after which a bootloader that could start something has done so */
+    AWAY_MS = 2500, /* silence after which a bootloader that could start something has done so */
     WAITS_MAX = 8,
     RESUME_LOSS_MAX = 4096
 };
@@ -124,6 +124,13 @@ static void install(struct sweep_peer *peer, const struct ferry_info *info, uint
     }
 }
 
+/* Done, but for its start: the bootloader was caught before it. */
+static bool has_confirmed_ours(const struct sweep_peer *peer, const struct ferry_info *info)
+{
+    return info->phase == FERRY_PHASE_NONE && info->confirmed < info->slot_count &&
+           is_ours(peer, info->slots[info->confirmed].hash) && peer->accepted;
+}
+
 static void judge(struct sweep_peer *peer, uint32_t now_ms)
 {
     const struct ferry_info *info = &peer->sender.result.info;
@@ -137,6 +144,8 @@ static void judge(struct sweep_peer *peer, uint32_t now_ms)
     if (runs_ours) {
         judge_new_application(peer, info, now_ms);
     } else if (candidate && info->phase == FERRY_PHASE_TRIAL) {
+        wait_for_application(peer, now_ms);
+    } else if (bootloader && has_confirmed_ours(peer, info)) {
         wait_for_application(peer, now_ms);
     } else if (candidate && info->phase == FERRY_PHASE_PENDING) {
         reset(peer, AWAY_MS, now_ms);
@@ -186,7 +195,7 @@ static void check_resume(struct sweep_peer *peer)
         peer->resumes->behind_received[bucket(peer->received, resume)]++;
         peer->resumes->again += peer->erased_again;
     }
-    peer->durable = peer->received = resume;
+    peer->durable = peer->received = peer->opened_at = resume;
     peer->erased_again = false;
 }
 

@@ -15,7 +15,8 @@ struct sweep_story {
     const char *name;
     bool by_application; /* the running application receives it, else the bootloader */
     bool good;           /* the new image confirms itself, else it must be given up */
-    uint32_t room; /* records that the journal's sector has left at the start; 0: nearly all */
+    uint32_t room;      /* records that the journal's sector has left at the start; 0: nearly all */
+    uint32_t word_step; /* one in so many words of the image is cut */
 };
 
 struct sweep_image {
@@ -47,8 +48,9 @@ struct sweep_peer {
     const struct sweep_image *image;
     uint8_t slot_count;
     struct ferry_sender sender;
-    uint8_t stage; /* enum sweep_stage */
-    uint8_t waits; /* pauses in a row because only the bootloader answered */
+    uint8_t stage;      /* enum sweep_stage */
+    uint32_t opened_at; /* resume offset of this session */
+    uint8_t waits;      /* pauses in a row because only the bootloader answered */
     uint32_t until_ms;
     uint32_t after_ms; /* RESET: how long to be silent then */
     /* what the node promised or showed */

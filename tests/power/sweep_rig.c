@@ -6,10 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { QUEUE_BYTES = 1024, SNAPSHOT_OPS = 48, SILENCE_MS = 700, GOLDEN_MAX = 1 << 17 };
+enum {
+    QUEUE_BYTES = 1024,
+    SNAPSHOTS_AIM = 128,
+    IDLE_FACTOR = 5,
+    LARGE_IMAGE = 0x10000,
+    SILENCE_MS = 2000,
+    GOLDEN_MAX = 1 << 17
+};
 static const uint64_t quantum_ns = 500000, story_ns = 120000000000, power_off_ns = 50000000;
 
 enum stop { STOP_END, STOP_CUT, STOP_NRST, STOP_KNOWN, STOP_VIOLATION };
+enum { MILESTONES = 16 }; /* keys below: right after a cut */
 
 static uint32_t now_ms(const struct sweep_rig *rig)
 {
@@ -125,6 +133,7 @@ static uint64_t fingerprint(const struct sweep_rig *rig, uint64_t style)
         hash = mix(hash, word);
     }
     hash = mix(hash, (uint64_t)peer->durable << 32 | peer->counter);
+    hash = mix(hash, peer->stage);
     return mix(hash, (uint64_t)peer->accepted << 2 | (uint64_t)peer->tried << 1 | peer->confirmed);
 }
 
@@ -178,12 +187,18 @@ static void pump(struct sweep_rig *rig)
     }
 }
 
+static uint32_t snapshot_distance(const struct sweep_rig *rig)
+{
+    uint32_t words = (uint32_t)rig->files->image.size / 4;
+    return words / SNAPSHOTS_AIM + 8;
+}
+
 static void take_snapshot(struct sweep_rig *rig)
 {
     uint32_t count = rig->snapshot_count;
 
     if (count < SWEEP_SNAPSHOTS &&
-        (count == 0 || rig->ops - rig->snapshots[count - 1].ops >= SNAPSHOT_OPS)) {
+        (count == 0 || rig->ops - rig->snapshots[count - 1].ops >= snapshot_distance(rig))) {
         rig->snapshots[count].sim = ferry_sim_snapshot(rig->sim);
         rig->snapshots[count].peer = rig->peer;
         rig->snapshots[count].ops = rig->ops;
@@ -191,11 +206,26 @@ static void take_snapshot(struct sweep_rig *rig)
     }
 }
 
+/* The node kept a promise or gave one. What it knows then comes from flash and this session. */
+static bool is_milestone(const struct sweep_peer *peer, const struct sweep_peer *before)
+{
+    return (peer->stage == SWEEP_DATA &&
+            (before->stage == SWEEP_OPEN || peer->durable > before->durable)) ||
+           (peer->accepted && !before->accepted) || (peer->tried && !before->tried);
+}
+
+/* While the gateway is silent the node only starts or polls; a start must not take seconds. */
+static uint32_t pace(const struct sweep_rig *rig)
+{
+    bool idle = rig->peer.stage == SWEEP_PAUSE && rig->files->image.size < LARGE_IMAGE;
+    return idle && rig->memo ? rig->pace * IDLE_FACTOR : rig->pace;
+}
+
 /* Until the story ends, or something comes in between. */
 static enum stop run(struct sweep_rig *rig)
 {
     uint64_t limit_ns = ferry_sim_time_ns(rig->sim) + story_ns;
-    bool accepted = rig->peer.accepted;
+    struct sweep_peer before = rig->peer;
 
     while (rig->peer.violation[0] == '\0' && rig->peer.stage != SWEEP_END) {
         if (rig->recording) {
@@ -203,10 +233,12 @@ static enum stop run(struct sweep_rig *rig)
         }
         sweep_peer_step(&rig->peer, now_ms(rig));
         pump(rig);
-        if (rig->peer.accepted && !accepted && is_known(rig, 1)) {
+        if (is_milestone(&rig->peer, &before) &&
+            is_known(rig, MILESTONES + (uint64_t)rig->peer.opened_at)) {
             return STOP_KNOWN;
         }
-        accepted = rig->peer.accepted;
+        before = rig->peer;
+        ferry_sim_pace(rig->sim, pace(rig));
         if (ferry_sim_run_for(rig->sim, quantum_ns) == FERRY_SIM_STOP_POWER_CUT) {
             return STOP_CUT;
         }
@@ -221,17 +253,24 @@ static enum stop run(struct sweep_rig *rig)
     return rig->peer.violation[0] != '\0' ? STOP_VIOLATION : STOP_END;
 }
 
+/* No power cut. */
+static bool is_reset(const struct sweep_cut *cut)
+{
+    return cut->mode == SWEEP_NRST || cut->mode == SWEEP_WDOG;
+}
+
 static void plan(struct sweep_rig *rig, const struct sweep_cut *cut, uint32_t begun)
 {
     static const enum ferry_sim_cut modes[SWEEP_MODES] = {FERRY_SIM_CUT_LOST, FERRY_SIM_CUT_TORN,
-                                                          FERRY_SIM_CUT_DONE, FERRY_SIM_CUT_NONE};
+                                                          FERRY_SIM_CUT_DONE, FERRY_SIM_CUT_NONE,
+                                                          FERRY_SIM_CUT_NONE};
     struct ferry_sim_cut_plan cut_plan = {.mode =
                                               cut == NULL ? FERRY_SIM_CUT_NONE : modes[cut->mode]};
     rig->ops = begun;
     rig->pending = cut != NULL;
     rig->nrst_now = false;
-    rig->nrst_at = cut != NULL && cut->mode == SWEEP_NRST ? cut->op : UINT32_MAX;
-    if (cut != NULL && cut->mode != SWEEP_NRST) {
+    rig->nrst_at = cut != NULL && is_reset(cut) ? cut->op : UINT32_MAX;
+    if (cut != NULL && !is_reset(cut)) {
         cut_plan.after_flash_ops = cut->op - begun;
         cut_plan.seed = cut->seed * 2654435761U + cut->op;
         cut_plan.unstable = cut->seed % 2 != 0;
@@ -250,7 +289,7 @@ static uint32_t style_of(const struct sweep_cut *cut)
 
 static void note_torn(struct sweep_rig *rig, const struct sweep_cut *cut)
 {
-    bool torn = cut->mode == SWEEP_TORN || cut->mode == SWEEP_NRST;
+    bool torn = cut->mode == SWEEP_TORN || is_reset(cut);
 
     if (torn && sweep_rig_class(rig, UINT32_MAX) != SWEEP_JOURNAL) {
         rig->tore_slot = true;
@@ -268,6 +307,8 @@ static void recover(struct sweep_rig *rig, const struct sweep_cut *cut)
 
     if (cut->mode == SWEEP_NRST) {
         ferry_sim_reset(rig->sim);
+    } else if (cut->mode == SWEEP_WDOG) {
+        ferry_sim_watchdog(rig->sim);
     } else {
         ferry_sim_run_for(rig->sim, power_off_ns);
         ferry_sim_uart_flush(rig->sim, 0);
@@ -305,6 +346,7 @@ static void check_end(struct sweep_rig *rig)
     if (memcmp(cells, image->bytes, image->size) != 0) {
         sweep_violation(&rig->peer, "2: the slot does not hold the image");
     }
+    ferry_sim_pace(rig->sim, rig->pace);
     ferry_sim_power_off(rig->sim);
     ferry_sim_uart_flush(rig->sim, 0);
     ferry_sim_run_for(rig->sim, power_off_ns);
@@ -459,9 +501,8 @@ static bool make_board(struct sweep_rig *rig)
     if (rig->story->room > 0) {
         age_journal(rig, rig->story->room);
     }
-    for (size_t i = 0; i < 4 && rig->memo && files->verify[i] != 0; i++) {
-        const uint32_t sizes[4] = {64, 64, 32, 0}; /* signature, public key, hash */
-        ferry_sim_replay(rig->sim, files->verify[i], sizes);
+    for (size_t i = 0; i < SWEEP_PURE && rig->memo && files->pure[i].address != 0; i++) {
+        ferry_sim_replay(rig->sim, files->pure[i].address, files->pure[i].sizes);
     }
     ferry_sim_on_uart(rig->sim, 0, on_uart, rig);
     ferry_sim_on_event(rig->sim, on_event, rig);

@@ -23,6 +23,7 @@ enum sweep_mode {
     SWEEP_TORN, /* stable where the seed is even, unstable where it is odd */
     SWEEP_DONE,
     SWEEP_NRST, /* no power cut: NRST is pulled while the operation is under way */
+    SWEEP_WDOG, /* the same by the watchdog */
     SWEEP_MODES
 };
 
@@ -38,14 +39,22 @@ enum sweep_verdict {
     SWEEP_VIOLATED /* peer.violation says what */
 };
 
+enum { SWEEP_PURE = 4 };
+
+/* A function without side effects (the signature check), see ferry_sim_replay. Address 0: none. */
+struct sweep_pure {
+    uint32_t address;
+    uint32_t sizes[4]; /* bytes behind r0-r3 */
+};
+
 struct sweep_files {
     const char *factory_hex; /* text, borrowed */
     size_t factory_size;
     struct sweep_image image; /* the one that the story brings */
-    uint32_t verify[4];       /* addresses of p256_ecdsa_verify, see ferry_sim_replay; 0: none */
+    struct sweep_pure pure[SWEEP_PURE];
 };
 
-enum { SWEEP_KNOWN = 1 << 20, SWEEP_SNAPSHOTS = 1024, SWEEP_WEAK = 4 };
+enum { SWEEP_KNOWN = 1 << 20, SWEEP_SNAPSHOTS = 512, SWEEP_WEAK = 4 };
 
 struct sweep_op {
     uint32_t address, size;
@@ -56,7 +65,8 @@ struct sweep_rig {
     const struct ferry_board *board;
     const struct sweep_story *story;
     const struct sweep_files *files;
-    bool memo; /* take the shortcuts */
+    bool memo;     /* take the shortcuts */
+    uint32_t pace; /* of the core, see ferry_sim_pace */
     struct ferry_sim *sim;
     struct sweep_peer peer;
     struct sweep_resumes resumes;
@@ -82,7 +92,7 @@ struct sweep_rig {
 
     uint64_t *known; /* hashes of flash and promises that came to the right end */
     uint32_t known_count;
-    uint64_t passed[4]; /* hashes on the way of this trial */
+    uint64_t passed[32]; /* hashes on the way of this trial */
     uint32_t passed_count;
     uint32_t shortened; /* trials that ended at a known "accepted" */
 };
