@@ -110,6 +110,51 @@ static void predicate_tick_and_stop(void **state)
     kit_close(&kit);
 }
 
+/* Halfwords that the echo program executes while `text` goes to and fro in 20 ms. */
+static uint64_t echo_at_pace(uint32_t pace)
+{
+    struct ferry_sim_counters counters;
+    kit_open(&kit, "echo", NULL);
+    ferry_sim_pace(kit.sim, pace);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_run_for(kit.sim, 10 * MS);
+    size_t before = kit.rx_count;
+    ferry_sim_uart_send(kit.sim, 0, "abc", 3);
+    ferry_sim_run_for(kit.sim, 10 * MS);
+    assert_int_equal(kit.rx_count, before + 3);
+    ferry_sim_counters(kit.sim, &counters);
+    kit_close(&kit);
+    return counters.halfwords;
+}
+
+static void a_slower_core_on_the_same_wire(void **state)
+{
+    (void)state;
+    uint64_t whole = echo_at_pace(1), tenth = echo_at_pace(10);
+    assert_true(tenth > 0 && tenth < whole / 5);
+    assert_true(echo_at_pace(0) == whole); /* 0 is taken for 1 */
+}
+
+static void cause(void *ctx, const struct ferry_sim_event *event)
+{
+    if (event->kind == FERRY_SIM_EV_RESET)
+        *(const char **)ctx = event->text;
+}
+
+static void the_watchdog_resets_when_told(void **state)
+{
+    (void)state;
+    const char *told = "";
+    kit_open(&kit, "echo", NULL);
+    ferry_sim_on_event(kit.sim, cause, &told);
+    assert_int_equal(ferry_sim_watchdog(kit.sim), FERRY_SIM_E_STATE);
+    ferry_sim_power_on(kit.sim);
+    assert_string_equal(told, "power-on");
+    assert_int_equal(ferry_sim_watchdog(kit.sim), FERRY_SIM_OK);
+    assert_string_equal(told, "watchdog");
+    kit_close(&kit);
+}
+
 static void events_are_json(void **state)
 {
     (void)state;
@@ -148,9 +193,14 @@ static void pins_and_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_inputs_same_run),  cmocka_unit_test(restore_goes_back_completely),
-        cmocka_unit_test(thousands_of_restores), cmocka_unit_test(predicate_tick_and_stop),
-        cmocka_unit_test(events_are_json),       cmocka_unit_test(pins_and_names),
+        cmocka_unit_test(same_inputs_same_run),
+        cmocka_unit_test(restore_goes_back_completely),
+        cmocka_unit_test(thousands_of_restores),
+        cmocka_unit_test(predicate_tick_and_stop),
+        cmocka_unit_test(events_are_json),
+        cmocka_unit_test(a_slower_core_on_the_same_wire),
+        cmocka_unit_test(the_watchdog_resets_when_told),
+        cmocka_unit_test(pins_and_names),
     };
     return cmocka_run_group_tests_name("sim_replay", tests, NULL, NULL);
 }
