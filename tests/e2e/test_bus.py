@@ -8,20 +8,17 @@ import pytest
 from lab import (BIN, I2C, NRST, BOOT0, SPI, Board, Keys, durable, is_confirmed, slot_hash, wait_for)
 
 
-def make(folder, speed=1):
-    keys = Keys(folder)
-    first = keys.sign_app("", "1.0.0")
-    board = Board(folder, keys.provision(first[0]), speed=speed)
-    board.settled(60)
-    return board, keys
-
-
 @pytest.fixture(scope="module")
 def node(tmp_path_factory):
     """One board for all: each test leaves it running an application that answers."""
-    board, keys = make(tmp_path_factory.mktemp("bus"))
-    yield board, keys
-    board.stop()
+    folder = tmp_path_factory.mktemp("bus")
+    keys = Keys(folder)
+    board = Board(folder, keys.provision(keys.sign_app("", "1.0.0")[0]))
+    try:
+        board.settled(60)
+        yield board, keys
+    finally:
+        board.stop()
 
 
 def free_slot(board):
