@@ -9,7 +9,7 @@
 enum {
     QUEUE_BYTES = 1024,
     SNAPSHOTS_AIM = 128,
-    IDLE_FACTOR = 5,
+    IDLE_FACTOR = 2,
     LARGE_IMAGE = 0x10000,
     SILENCE_MS = 2000,
     GOLDEN_MAX = 1 << 17
@@ -236,6 +236,9 @@ static enum stop run(struct sweep_rig *rig)
         if (is_milestone(&rig->peer, &before) &&
             is_known(rig, MILESTONES + (uint64_t)rig->peer.opened_at)) {
             return STOP_KNOWN;
+        }
+        if (rig->recording && rig->peer.accepted && !before.accepted) {
+            rig->accepted_at = rig->ops;
         }
         before = rig->peer;
         ferry_sim_pace(rig->sim, pace(rig));

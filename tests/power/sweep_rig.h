@@ -73,6 +73,7 @@ struct sweep_rig {
 
     struct sweep_op *golden; /* operations of the golden run */
     uint32_t golden_count, golden_room;
+    uint32_t accepted_at; /* operations until CLOSE was answered */
     struct {
         struct ferry_sim_snapshot *sim;
         struct sweep_peer peer;
