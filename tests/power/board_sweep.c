@@ -37,6 +37,7 @@ enum {
     VIOLATIONS_SHOWN = 20,
     CLOSE_OPS = 40 /* the record before the answer */,
     PACE = 12,
+    LARGE_IMAGE = 0x10000,
     RESET_STEP = 8 /* of data words, by reset */
 };
 
@@ -454,7 +455,8 @@ int main(int argc, char **argv)
         rig.story = &story;
         rig.files = &files;
         rig.memo = !options.no_shortcuts;
-        rig.pace = rig.memo ? PACE : 1;
+        rig.pace =
+            !rig.memo || files.image.size > LARGE_IMAGE ? 1 : PACE; /* hashing takes its time */
         sweep(&rig, &options, now + rest_s / left--, &totals);
         add_resumes(&totals.resumes, &rig.resumes);
         totals.shortened += rig.shortened;

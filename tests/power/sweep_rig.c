@@ -10,7 +10,7 @@ enum {
     QUEUE_BYTES = 1024,
     SNAPSHOTS_AIM = 128,
     IDLE_FACTOR = 2,
-    LARGE_IMAGE = 0x10000,
+
     SILENCE_MS = 2000,
     GOLDEN_MAX = 1 << 17
 };
@@ -217,7 +217,7 @@ static bool is_milestone(const struct sweep_peer *peer, const struct sweep_peer 
 /* While the gateway is silent the node only starts or polls; a start must not take seconds. */
 static uint32_t pace(const struct sweep_rig *rig)
 {
-    bool idle = rig->peer.stage == SWEEP_PAUSE && rig->files->image.size < LARGE_IMAGE;
+    bool idle = rig->peer.stage == SWEEP_PAUSE && rig->pace > 1;
     return idle && rig->memo ? rig->pace * IDLE_FACTOR : rig->pace;
 }
 
