@@ -154,6 +154,7 @@ int ferry_install_open_step(struct ferry_install *install)
     if (status == FERRY_OK) {
         install->stage = FERRY_INSTALL_WRITING;
         install->restarts = 0;
+        ferry_image_hash_begin(&install->hasher, &install->image);
     }
     return status;
 }
@@ -192,6 +193,7 @@ static int restart_sector(struct ferry_install *install, uint32_t sector)
         return FERRY_FLASH;
     }
     install->next = start;
+    ferry_image_hash_begin(&install->hasher, &install->image);
     int status = record_durable(install, state->durable < start ? state->durable : start,
                                 state->erased & ~sector_bit(install, sector));
     return status == FERRY_OK ? FERRY_FLASH : status;
@@ -222,6 +224,25 @@ static uint32_t smaller(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+/*
+ * Moves on, and hashes what now stands in flash while the wire brings more: CLOSE has only the rest
+ * to do. What was there before a resume, or before a sector was erased again, is left to CLOSE.
+ */
+static void move_on(struct ferry_install *install, uint32_t size)
+{
+    uint8_t buffer[FERRY_SLICE_SIZE];
+    const struct ferry_node *node = install->node;
+    bool in_order = install->hasher.offset == install->next;
+
+    install->next += size;
+    if (in_order && install->next < install->hasher.end) { /* the last one gives the verdict */
+        struct ferry_image_source source =
+            ferry_image_from_slot(node->flash, node->board, install->image.slot);
+        (void)ferry_image_hash_step(&install->hasher, &install->image, &source, size, buffer,
+                                    sizeof(buffer)); /* a failed read is read again at CLOSE */
+    }
+}
+
 int ferry_install_write(struct ferry_install *install, const uint8_t *bytes, uint32_t size,
                         uint32_t *used)
 {
@@ -244,7 +265,7 @@ int ferry_install_write(struct ferry_install *install, const uint8_t *bytes, uin
     if (program(install, address, bytes, slice) != FERRY_OK) {
         return restart_sector(install, sector);
     }
-    install->next += slice;
+    move_on(install, slice);
     *used = slice;
     return slice == to_grain ? record_durable(install, install->next, state_of(install)->erased)
                              : FERRY_OK;
@@ -278,6 +299,7 @@ static int close_again(struct ferry_install *install, const struct ferry_close *
         return FERRY_NOT_OPEN;
     }
     install->repeated = true;
+    ferry_image_hash_begin(&install->hasher, &install->image);
     return FERRY_OK;
 }
 
@@ -299,7 +321,6 @@ int ferry_install_close(struct ferry_install *install, const struct ferry_close 
     install->crc32 = 0;
     install->crc32_at = close->crc_from;
     install->crc32_claimed = close->crc32;
-    ferry_image_hash_begin(&install->hasher, &install->image);
     install->stage = FERRY_INSTALL_HASHING;
     return FERRY_OK;
 }

@@ -257,6 +257,23 @@ static void a_word_that_reads_back_wrong_restarts_its_sector(void **test)
     assert_int_equal(bench->flash.erases[6], 2);
 }
 
+/* What was hashed while it was written counts no more once its sector is erased again. */
+static void a_restarted_sector_is_hashed_anew(void **test)
+{
+    struct bench *bench = *test;
+    uint8_t other[256];
+
+    open_and_send(bench, 8192);
+    memset(other, 0xA5, sizeof(other));
+    assert_int_equal(kit_link_data(&bench->link, 8192, other, sizeof(other)), FERRY_OK);
+    slot_memory(bench, FERRY_SLOT_B)[8192 + 256] = 0x00;
+    assert_int_equal(kit_link_data(&bench->link, 8448, bench->file + 8448, 256), FERRY_FLASH);
+    assert_int_equal(bench->link.next, 8192);
+    assert_int_equal(kit_link_send(&bench->link, bench->file, bench->size), FERRY_OK);
+    assert_int_equal(kit_link_close(&bench->link, bench->file, bench->size), FERRY_OK);
+    expect_installed(bench);
+}
+
 /* Flash that can never take the bytes ends the transfer instead of going round for ever. */
 static int stuck_program(void *ctx, uint32_t address, const void *data, size_t size)
 {
@@ -529,6 +546,7 @@ int main(void)
         TEST(another_image_starts_anew),
         TEST(the_same_image_in_a_shorter_file_starts_anew),
         TEST(a_word_that_reads_back_wrong_restarts_its_sector),
+        TEST(a_restarted_sector_is_hashed_anew),
         TEST(broken_flash_ends_the_transfer),
         TEST(content_other_than_claimed_is_refused),
         TEST(other_tlvs_than_claimed_are_refused),

@@ -18,21 +18,21 @@ enum ferry_install_stage {
     FERRY_INSTALL_IDLE,
     FERRY_INSTALL_SIGNATURE, /* OPEN: place is checked, signature is next */
     FERRY_INSTALL_WRITING,   /* ready for bytes */
-    FERRY_INSTALL_HASHING,   /* CLOSE: hashing what is in flash */
+    FERRY_INSTALL_HASHING,   /* CLOSE: hashing the rest of what is in flash */
     FERRY_INSTALL_DECIDING   /* CLOSE: claims, signature, PENDING record */
 };
 
 struct ferry_install {
     struct ferry_node *node;
-    uint8_t stage;            /* enum ferry_install_stage */
-    uint8_t restarts;         /* sectors that had to be erased again in this transfer */
-    bool repeated;            /* CLOSE asks about an image that was judged before */
-    uint32_t next;            /* offset of the next byte wanted */
-    uint32_t crc32;           /* over what is in flash, at CLOSE */
-    uint32_t crc32_claimed;   /* by CLOSE */
-    uint32_t crc32_at;        /* offset of the next byte for it */
-    struct ferry_image image; /* the claims of OPEN */
-    struct ferry_image_hasher hasher;
+    uint8_t stage;                    /* enum ferry_install_stage */
+    uint8_t restarts;                 /* sectors that had to be erased again in this transfer */
+    bool repeated;                    /* CLOSE asks about an image that was judged before */
+    uint32_t next;                    /* offset of the next byte wanted */
+    uint32_t crc32;                   /* over what is in flash, at CLOSE */
+    uint32_t crc32_claimed;           /* by CLOSE */
+    uint32_t crc32_at;                /* offset of the next byte for it */
+    struct ferry_image image;         /* the claims of OPEN */
+    struct ferry_image_hasher hasher; /* over what is in flash, from OPEN on */
 };
 
 void ferry_install_init(struct ferry_install *install, struct ferry_node *node);
