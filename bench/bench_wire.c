@@ -123,7 +123,7 @@ static const struct bench_wire wires[] = {
     {"spi", "wire: DATA at 10 MHz", SPI_HZ / 8.0, 1.1, 0.0, spi_pump, always_sent},
     /* 1.1 is the aim: the wire alone takes 4.4 s, and signature and hash come before and after it.
      */
-    {"i2c", "wire: DATA at 400 kHz", I2C_HZ / 9.0, 1.17, 0.0, i2c_pump, always_sent},
+    {"i2c", "wire: DATA at 400 kHz", I2C_HZ / 9.0, 1.1, 0.0, i2c_pump, always_sent},
 };
 
 const struct bench_wire *bench_wire_find(const char *name)

@@ -388,7 +388,8 @@ bool kit_install(struct kit *kit, const struct sweep_image *image)
 
 bool kit_update(struct kit *kit, const struct sweep_image *image, bool by_application, bool good)
 {
-    struct sweep_story story = {"update", by_application, good, 0};
+    struct sweep_story story = {
+        .name = "update", .by_application = by_application, .good = good, .word_step = 1};
     struct sweep_peer *peer = &kit->peer;
     uint32_t end_ms = kit_now_ms(kit) + UPDATE_MS;
 
