@@ -58,6 +58,13 @@ static bool is_candidate(const struct ferry_install *install, const uint8_t *has
     return ferry_hash_equal(state_of(install)->hash, hash);
 }
 
+/* Hash and CRC of what is in flash, from its start. */
+static void begin_hash(struct ferry_install *install)
+{
+    ferry_image_hash_begin(&install->hasher, &install->image);
+    install->crc32 = 0;
+}
+
 /* ---- OPEN ------------------------------------------------------------------------------------ */
 
 /* A slot that was not looked at may boot; an empty one does not, as little as a damaged one. */
@@ -154,7 +161,7 @@ int ferry_install_open_step(struct ferry_install *install)
     if (status == FERRY_OK) {
         install->stage = FERRY_INSTALL_WRITING;
         install->restarts = 0;
-        ferry_image_hash_begin(&install->hasher, &install->image);
+        begin_hash(install);
     }
     return status;
 }
@@ -193,7 +200,7 @@ static int restart_sector(struct ferry_install *install, uint32_t sector)
         return FERRY_FLASH;
     }
     install->next = start;
-    ferry_image_hash_begin(&install->hasher, &install->image);
+    begin_hash(install);
     int status = record_durable(install, state->durable < start ? state->durable : start,
                                 state->erased & ~sector_bit(install, sector));
     return status == FERRY_OK ? FERRY_FLASH : status;
@@ -239,7 +246,10 @@ static void move_on(struct ferry_install *install, uint32_t size)
         struct ferry_image_source source =
             ferry_image_from_slot(node->flash, node->board, install->image.slot);
         (void)ferry_image_hash_step(&install->hasher, &install->image, &source, size, buffer,
-                                    sizeof(buffer)); /* a failed read is read again at CLOSE */
+                                    sizeof(buffer)); /* MORE, or a failed read: again at CLOSE */
+        if (install->hasher.offset == install->next) {
+            install->crc32 = ferry_crc32(install->crc32, buffer, size);
+        }
     }
 }
 
@@ -299,7 +309,7 @@ static int close_again(struct ferry_install *install, const struct ferry_close *
         return FERRY_NOT_OPEN;
     }
     install->repeated = true;
-    ferry_image_hash_begin(&install->hasher, &install->image);
+    begin_hash(install);
     return FERRY_OK;
 }
 
@@ -318,8 +328,11 @@ int ferry_install_close(struct ferry_install *install, const struct ferry_close 
     if (close->crc_from > install->image.total_size) {
         return FERRY_BAD_OFFSET;
     }
-    install->crc32 = 0;
-    install->crc32_at = close->crc_from;
+    install->crc32_at = install->hasher.offset;
+    if (close->crc_from != 0) {
+        install->crc32 = 0;
+        install->crc32_at = close->crc_from;
+    }
     install->crc32_claimed = close->crc32;
     install->stage = FERRY_INSTALL_HASHING;
     return FERRY_OK;

@@ -1,5 +1,7 @@
 #include "ring.h"
 
+#include <string.h>
+
 static struct {
     uint32_t own_half;
     uint8_t *memory; /* the large ring */
@@ -91,11 +93,13 @@ size_t stm32f4_ring_read(void *ctx, uint8_t *out, size_t max)
 {
     struct stm32f4_ring *ring = ctx;
     uint32_t end = position(ring);
-    size_t count = 0;
-    while (count < max && ring->taken != end) {
-        /* DMA wrote it behind the compiler's back. */
-        out[count++] = *(const volatile uint8_t *)(ring->memory + ring->taken);
-        ring->taken = ring->taken + 1 < 2 * ring->half ? ring->taken + 1 : 0;
+    uint32_t count = (end < ring->taken ? 2 * ring->half : end) - ring->taken; /* up to the wrap */
+    count = count < max ? count : (uint32_t)max;
+    __asm__ volatile("" ::: "memory"); /* DMA wrote it behind the compiler's back */
+    memcpy(out, ring->memory + ring->taken, count);
+    ring->taken += count;
+    if (ring->taken == 2 * ring->half) {
+        ring->taken = 0;
     }
     return count;
 }

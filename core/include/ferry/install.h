@@ -24,14 +24,14 @@ enum ferry_install_stage {
 
 struct ferry_install {
     struct ferry_node *node;
-    uint8_t stage;                    /* enum ferry_install_stage */
-    uint8_t restarts;                 /* sectors that had to be erased again in this transfer */
-    bool repeated;                    /* CLOSE asks about an image that was judged before */
-    uint32_t next;                    /* offset of the next byte wanted */
-    uint32_t crc32;                   /* over what is in flash, at CLOSE */
-    uint32_t crc32_claimed;           /* by CLOSE */
-    uint32_t crc32_at;                /* offset of the next byte for it */
-    struct ferry_image image;         /* the claims of OPEN */
+    uint8_t stage;            /* enum ferry_install_stage */
+    uint8_t restarts;         /* sectors that had to be erased again in this transfer */
+    bool repeated;            /* CLOSE asks about an image that was judged before */
+    uint32_t next;            /* offset of the next byte wanted */
+    uint32_t crc32;           /* over what is in flash: up to hasher.offset, then as CLOSE says */
+    uint32_t crc32_claimed;   /* by CLOSE */
+    uint32_t crc32_at;        /* offset of the next byte for it */
+    struct ferry_image image; /* the claims of OPEN */
     struct ferry_image_hasher hasher; /* over what is in flash, from OPEN on */
 };
 
