@@ -81,6 +81,9 @@ static void listen(uint32_t start_ms, bool for_ever)
         }
         stm32f4_led_set(STM32F4_LED_BOOT, !window.for_ever || now_ms() / BLINK_MS % 2 == 0);
         stm32f4_led_set(STM32F4_LED_DATA, endpoint.receiver.install.next / 1024 % 2 != 0);
+        if (!more) {
+            stm32f4_pause();
+        }
     } while (ferry_listen_step(&window, events, now_ms()) || more);
 }
 

@@ -33,6 +33,9 @@ uint32_t stm32f4_core_hz(void);
 /* The one of two values that fits the core clock: for dividers, which are then constants. */
 uint32_t stm32f4_by_clock(uint32_t normal, uint32_t on_hsi);
 
+/* 10-20 us at 100 MHz without a look at the buses: no byte is lost meanwhile (bootloader only). */
+void stm32f4_pause(void);
+
 /*
  * Starts counting milliseconds. tick_poll.c (bootloader): by the core's cycle counter, without
  * interrupt, right also after an erase held the core for seconds; ask at least every 40 s.

@@ -3,6 +3,8 @@
 #include "port.h"
 #include "stm32f4.h"
 
+enum { PAUSE_TURNS = 500 }; /* of 2 to 4 cycles */
+
 static struct {
     uint32_t cycles_per_ms;
     uint32_t counted; /* cycle counter up to which whole milliseconds are in now_ms */
@@ -24,6 +26,13 @@ static uint32_t now_ms(void *ctx)
     tick.counted += passed_ms * tick.cycles_per_ms;
     tick.now_ms += passed_ms;
     return tick.now_ms;
+}
+
+void stm32f4_pause(void)
+{
+    for (int i = 0; i < PAUSE_TURNS; i++) {
+        __asm__ volatile("");
+    }
 }
 
 const struct ferry_clock stm32f4_clock = {.now_ms = now_ms};
