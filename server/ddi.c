@@ -46,7 +46,7 @@ static cJSON *poll_links(const struct request *request, const struct action *ope
         snprintf(url, sizeof url, "%s/configData", base);
         add_link(links, "configData", url);
     }
-    if (store_installed_action(store, request->target.id, &installed) == STORE_OK) {
+    if (store_installed_action(store, &request->target, &installed) == STORE_OK) {
         snprintf(url, sizeof url, "%s/installedBase/%lld", base, (long long)installed.id);
         add_link(links, "installedBase", url);
     }
@@ -190,7 +190,7 @@ enum MHD_Result ddi_deployment(struct request *request)
 enum MHD_Result ddi_installed_list(struct request *request)
 {
     struct action action;
-    if (store_installed_action(request->server->store, request->target.id, &action) != STORE_OK) {
+    if (store_installed_action(request->server->store, &request->target, &action) != STORE_OK) {
         return http_reply_problem(request, PROBLEM_NO_ACTION);
     }
     return reply_deployment(request, &action);
@@ -199,6 +199,9 @@ enum MHD_Result ddi_installed_list(struct request *request)
 enum MHD_Result ddi_installed(struct request *request)
 {
     struct action action;
+    if (strcmp(request->params[2], "0") == 0) { /* installed without an action */
+        return ddi_installed_list(request);
+    }
     if (store_find_action(request->server->store, request->target.id, ddi_id(request->params[2]),
                           &action) != STORE_OK ||
         strcmp(action.state, "success") != 0) {
@@ -207,13 +210,23 @@ enum MHD_Result ddi_installed(struct request *request)
     return reply_deployment(request, &action);
 }
 
-/* A target may download what it was offered, nothing else. */
+/* Was offered, or is what the target has and may need again. */
+static bool may_download(const struct request *request, int64_t release)
+{
+    struct action installed;
+    struct store *store = request->server->store;
+    return store_was_offered(store, request->target.id, release) ||
+           (store_installed_action(store, &request->target, &installed) == STORE_OK &&
+            installed.release.id == release);
+}
+
+/* A target may download what it was offered or has, nothing else. */
 enum MHD_Result ddi_download(struct request *request)
 {
     struct artifact list[FERRY_SLOTS_MAX];
     struct store *store = request->server->store;
     int64_t release = ddi_id(request->params[2]);
-    if (!store_was_offered(store, request->target.id, release)) {
+    if (!may_download(request, release)) {
         return http_reply_problem(request, PROBLEM_NOT_FOUND);
     }
     size_t count =

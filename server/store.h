@@ -112,6 +112,10 @@ enum store_result store_add_release(struct store *store, const char *name, const
 enum store_result store_wanted_release(struct store *store, const char *board,
                                        struct release *release);
 
+/* The release of this version that has an image for the board; version as a release has it. */
+enum store_result store_find_release(struct store *store, const char *board, const char *version,
+                                     struct release *release);
+
 /* Newest first, releases older than `before` (0: from the newest). Returns how many were filled. */
 size_t store_list_releases(struct store *store, int64_t before, struct release *list, size_t max);
 
@@ -161,8 +165,12 @@ enum store_result store_poll_action(struct store *store, const struct target *ta
 enum store_result store_find_action(struct store *store, int64_t target, int64_t id,
                                     struct action *action);
 
-/* The last action that ended well: what the target has installed. */
-enum store_result store_installed_action(struct store *store, int64_t target,
+/*
+ * What the target has installed: the last action that ended well. Where the target names another
+ * version (it came from the factory, or was updated by hand) and there is a release of that, an
+ * action with id 0 that has this release.
+ */
+enum store_result store_installed_action(struct store *store, const struct target *target,
                                          struct action *action);
 
 /* The newest action, open or closed; NOT_FOUND if there is none. */

@@ -125,7 +125,7 @@ enum store_result store_find_action(struct store *store, int64_t target, int64_t
     return found ? STORE_OK : STORE_NOT_FOUND;
 }
 
-enum store_result store_installed_action(struct store *store, int64_t target, struct action *action)
+static bool last_success(struct store *store, int64_t target, struct action *action)
 {
     store_lock(store);
     bool found = take_action(store,
@@ -135,6 +135,20 @@ enum store_result store_installed_action(struct store *store, int64_t target, st
                                            "i", target),
                              action);
     store_unlock(store);
+    return found;
+}
+
+enum store_result store_installed_action(struct store *store, const struct target *target,
+                                         struct action *action)
+{
+    struct release named;
+    bool found = last_success(store, target->id, action);
+    bool is_named = found && version_text_equal(target->version, action->release.version);
+    if (!is_named &&
+        store_find_release(store, target->board, target->version, &named) == STORE_OK) {
+        *action = (struct action){.target = target->id, .release = named, .state = "success"};
+        found = true;
+    }
     return found ? STORE_OK : STORE_NOT_FOUND;
 }
 

@@ -235,6 +235,25 @@ enum store_result store_wanted_release(struct store *store, const char *board,
     return found ? STORE_OK : STORE_NOT_FOUND;
 }
 
+enum store_result store_find_release(struct store *store, const char *board, const char *version,
+                                     struct release *release)
+{
+    store_lock(store);
+    sqlite3_stmt *row = store_prepare(store,
+                                      "SELECT id, name, version, created FROM releases r"
+                                      " WHERE version = ?1 AND EXISTS (SELECT 1 FROM"
+                                      "  release_artifacts WHERE release = r.id AND board = ?2)"
+                                      " ORDER BY id DESC LIMIT 1",
+                                      "ss", version, board);
+    bool found = store_row(store, &row);
+    if (found) {
+        read_release(row, release);
+    }
+    store_end(&row);
+    store_unlock(store);
+    return found ? STORE_OK : STORE_NOT_FOUND;
+}
+
 size_t store_list_releases(struct store *store, int64_t before, struct release *list, size_t max)
 {
     size_t count = 0;

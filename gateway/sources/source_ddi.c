@@ -81,7 +81,8 @@ static void describe(const struct ferry_info *info, cJSON *data)
     }
     cJSON_AddStringToObject(data, "board", info->board);
     cJSON_AddStringToObject(data, "uid", uid);
-    if (info->running < info->slot_count && info->running < FERRY_SLOTS_MAX) {
+    bool on_trial = info->phase == FERRY_PHASE_TRIAL; /* not yet what this node has */
+    if (info->running < info->slot_count && info->running < FERRY_SLOTS_MAX && !on_trial) {
         ferry_version_print(&info->slots[info->running].version, text);
         cJSON_AddStringToObject(data, "version", text);
         cJSON_AddStringToObject(data, "slot", info->running == FERRY_SLOT_A ? "a" : "b");
@@ -449,6 +450,33 @@ static enum gateway_answer take_deployment(struct source_ddi *source, const char
     return GATEWAY_OK;
 }
 
+/* Its bootloader will listen until somebody brings an image. */
+static bool has_nothing_to_run(const struct ferry_info *info)
+{
+    bool none = info->confirmed >= info->slot_count || info->confirmed >= FERRY_SLOTS_MAX ||
+                info->slots[info->confirmed].content == FERRY_CONTENT_BAD;
+    return none && info->running == FERRY_SLOT_NONE && info->phase != FERRY_PHASE_PENDING &&
+           info->phase != FERRY_PHASE_TRIAL;
+}
+
+/*
+ * What the server has as installed: the last release that this node confirmed. No action is open,
+ * so nobody is told but by configData. Not `again`: an image that fails here too is left alone.
+ */
+static enum gateway_answer take_installed(struct source_ddi *source, const char *url,
+                                          struct gateway_offer *offer)
+{
+    enum gateway_answer answer;
+    cJSON *json = get_json(source, url, &answer);
+    if (json == NULL) {
+        return answer;
+    }
+    take_artifacts(source, cJSON_GetObjectItemCaseSensitive(json, "deployment"));
+    cJSON_Delete(json);
+    offer->count = source->count;
+    return source->count > 0 ? GATEWAY_OK : GATEWAY_NOTHING;
+}
+
 /* One poll; *again asks for another at once, as the server may offer more after configData. */
 static enum gateway_answer poll_once(struct source_ddi *source, const struct ferry_info *info,
                                      struct gateway_offer *offer, bool *again)
@@ -460,15 +488,19 @@ static enum gateway_answer poll_once(struct source_ddi *source, const struct fer
     }
     const char *deployment = link_of(poll, "deploymentBase");
     const char *cancel = link_of(poll, "cancelAction");
+    const char *installed = link_of(poll, "installedBase");
     offer->poll_ms = source->follow_poll_interval ? interval_of(poll) : 0;
     answer = tell_config(source, info, link_of(poll, "configData"), again);
     if (answer == GATEWAY_OK && !*again) {
         if (cancel != NULL) {
             answer = accept_cancel(source, cancel);
             answer = answer == GATEWAY_OK ? GATEWAY_NOTHING : answer;
+        } else if (deployment != NULL) {
+            answer = take_deployment(source, deployment, offer);
         } else {
-            answer =
-                deployment != NULL ? take_deployment(source, deployment, offer) : GATEWAY_NOTHING;
+            answer = installed != NULL && has_nothing_to_run(info)
+                         ? take_installed(source, installed, offer)
+                         : GATEWAY_NOTHING;
         }
     }
     cJSON_Delete(poll);

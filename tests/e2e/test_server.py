@@ -645,9 +645,21 @@ def test_a_target_sees_its_own_actions_only(server, release):
 
 
 def test_artifacts_need_an_offer(server, release):
-    server.config_data("node", board=BOARD, version="1.0.0")
+    server.config_data("node", board=BOARD, version="0.9.0")
     path = f"/softwaremodules/1/artifacts/{BOARD}-1.0.0-a.img"
     assert server.device("node", path=path).is_problem(404, "not_found")
+    assert server.device("node", path="/installedBase/0").is_problem(404, "no_action")
+
+
+def test_what_a_target_runs_is_installed_without_an_offer(server, release):
+    server.config_data("node", board=BOARD, version="1.0.0")
+    links = server.device("node").json["_links"]
+    assert links["installedBase"]["href"].endswith("/installedBase/0")
+    assert "deploymentBase" not in links
+    chunk = server.device("node", path="/installedBase/0").json["deployment"]["chunks"][0]
+    assert chunk["version"] == "1.0.0"
+    path = f"/softwaremodules/1/artifacts/{BOARD}-1.0.0-a.img"
+    assert server.device("node", path=path).status == 200
 
 
 @pytest.mark.parametrize("body", [

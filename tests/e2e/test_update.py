@@ -277,3 +277,32 @@ def test_server_refuses_a_foreign_signature(tmp_path):
         with pytest.raises(LabError):
             lab.server.publish(lab.keys.sign_app("", "2.0.0", key=wrong))
         assert lab.server.api("/api/v1/releases")["releases"] == []
+
+
+def action_is(lab, version, state):
+    action = (lab.server.target("node-1") or {}).get("action") or {}
+    return action.get("version") == version and action.get("state") == state
+
+
+def fail_and_come_back(lab, bad, good, image):
+    """Publishes `bad`, which hangs; the gateway has to bring `good` again by itself."""
+    lab.server.publish(lab.keys.sign_app("_hang", bad))
+    wait_for(f"{bad} is given up", lambda: action_is(lab, bad, "failure"), 120, 0.2)
+    wait_for(f"{good} runs again", lambda: slot_hash(lab.board, "a", image) and lab.board.in_application(), 60, 0.5)
+    lab.stop_gateway()
+    wait_for("confirmed", lambda: is_confirmed(lab.board.settled(60), "a", good), 60, 1)
+
+
+def test_single_slot_gets_the_last_confirmed_release_again(tmp_path):
+    """First the one from the factory, which the server has too; then one that the gateway brought."""
+    with Lab(tmp_path / "lab", speed=8, board="stm32f411_single") as lab:
+        lab.board.settled(60)
+        lab.server.publish(lab.first)
+        lab.start_gateway()
+        wait_for("1.0.0 is known", lambda: (lab.server.target("node-1") or {}).get("version") == "1.0.0", 30, 0.2)
+        fail_and_come_back(lab, "1.1.0", "1.0.0", lab.first[0])
+        images = lab.keys.sign_app("", "1.2.0")
+        lab.server.publish(images)
+        lab.start_gateway()
+        wait_for("success", lambda: action_is(lab, "1.2.0", "success"), 120, 0.2)
+        fail_and_come_back(lab, "1.3.0", "1.2.0", images[0])

@@ -125,11 +125,35 @@ static void the_newest_release_is_offered_until_it_runs(void **state)
     assert_int_equal(tell(&target, id, "success"), STORE_OK);
     assert_int_equal(tell(&target, id, "success"), STORE_CONFLICT);
     assert_int_equal(poll("node"), 0);
-    assert_int_equal(store_installed_action(store, target.id, &action), STORE_OK);
-    assert_int_equal(action.id, id);
     assert_int_equal(store_find_target(store, "node", &target), STORE_OK);
+    assert_int_equal(store_installed_action(store, &target, &action), STORE_OK);
+    assert_int_equal(action.id, id);
     assert_string_equal(target.version, "1.0.0");
     assert_true(target.config_wanted);
+}
+
+static void what_the_target_names_is_installed(void **state)
+{
+    struct release first, second;
+    struct action action;
+    (void)state;
+    add_artifact('1', "x", "a", "1.0.0", STORE_CREATED);
+    add_artifact('2', "x", "a", "2.0.0", STORE_CREATED);
+    publish("1.0.0", "1", &first);
+    struct target target = make_target("node", "x", "1.0.0");
+    struct target other = make_target("other", "y", "1.0.0");
+    struct target unknown = make_target("unknown", "x", "0.9.0");
+    assert_int_equal(poll("node"), 0);
+    assert_int_equal(store_installed_action(store, &target, &action), STORE_OK);
+    assert_int_equal(action.id, 0);
+    assert_int_equal(action.release.id, first.id);
+    assert_int_equal(store_installed_action(store, &other, &action), STORE_NOT_FOUND);
+    assert_int_equal(store_installed_action(store, &unknown, &action), STORE_NOT_FOUND);
+    publish("2.0.0", "2", &second);
+    int64_t id = poll("node");
+    assert_int_equal(tell(&target, id, "failure"), STORE_OK);
+    assert_int_equal(store_installed_action(store, &target, &action), STORE_OK);
+    assert_int_equal(action.release.id, first.id);
 }
 
 static void a_failure_ends_the_offers_of_that_release(void **state)
@@ -277,6 +301,7 @@ int main(void)
         IN_A_DATABASE(releases_are_immutable),
         IN_A_DATABASE(boards_may_have_a_version_each),
         IN_A_DATABASE(the_newest_release_is_offered_until_it_runs),
+        IN_A_DATABASE(what_the_target_names_is_installed),
         IN_A_DATABASE(a_failure_ends_the_offers_of_that_release),
         IN_A_DATABASE(a_failure_is_offered_again_on_request),
         IN_A_DATABASE(a_version_that_never_changes_ends_the_offers),
