@@ -1,5 +1,5 @@
-/* Takes the place of core/boot/journal_log.c and core/link/receiver_log.c in the smallest bootloader:
- * it keeps no boot log and answers LOG with an empty one. */
+/* Takes the place of core/boot/journal_log.c and core/link/receiver_log.c in the smallest
+ * bootloader: it keeps no boot log and answers LOG with an empty one. */
 #include "ferry/receiver.h"
 #include "journal_record.h"
 
