@@ -52,6 +52,7 @@ struct ferry_image {
     struct ferry_image_header header;
     uint8_t slot; /* by load_address; set by ferry_image_check_place */
     uint8_t board_size;
+    uint16_t reserved; /* 0: no padding, whole claims are compared */
     uint32_t stack_pointer;
     uint32_t reset_vector;
     uint32_t total_size; /* bytes from header to the end of the last TLV area */
