@@ -3,54 +3,22 @@
  * core stalls: 16 us for a word, 1-2 s for an erase. Where a transport needs service meanwhile, the
  * wait for an erase runs in RAM.
  */
-#include "port.h"
-#include "stm32f4.h"
+#include "ring.h"
 
 #include <string.h>
 
 enum { SERVED_BYTES = 32 }; /* programmed between two looks at the transports: 0.13 ms */
 
-/* The ART caches may hold what stood there before an erase or a program. */
-static bool caches_stale;
-
-/* Caches can be reset only while they are off (section 3.8.1). */
+/* The ART caches may hold what stood there before an erase or a program. They can be reset only
+ * while they are off (section 3.8.1). */
 static void renew_caches(void)
 {
     uint32_t acr = FLASH_REGS->ACR;
-    FLASH_REGS->ACR = acr & ~(FLASH_ACR_ICEN | FLASH_ACR_DCEN);
-    FLASH_REGS->ACR |= FLASH_ACR_ICRST | FLASH_ACR_DCRST;
-    FLASH_REGS->ACR &= ~(FLASH_ACR_ICRST | FLASH_ACR_DCRST);
+    uint32_t off = acr & ~(FLASH_ACR_ICEN | FLASH_ACR_DCEN);
+    FLASH_REGS->ACR = off;
+    FLASH_REGS->ACR = off | FLASH_ACR_ICRST | FLASH_ACR_DCRST;
+    FLASH_REGS->ACR = off;
     FLASH_REGS->ACR = acr;
-    caches_stale = false;
-}
-
-static void (*while_busy)(void);
-
-void stm32f4_flash_busy_hook(void (*hook)(void))
-{
-    while_busy = hook;
-}
-
-/*
- * Starts an erase, and serves the hook until it is over. Interrupts are off: their handlers stand
- * in flash and would stall the core.
- */
-STM32F4_RAMCODE static void erase_and_serve(void)
-{
-    uint32_t primask;
-    __asm__ volatile("mrs %0, primask\n\tcpsid i" : "=r"(primask)::"memory");
-    FLASH_REGS->CR |= FLASH_CR_STRT;
-    while ((FLASH_REGS->SR & FLASH_SR_BSY) != 0) {
-        while_busy();
-    }
-    __asm__ volatile("msr primask, %0" ::"r"(primask) : "memory");
-}
-
-static void serve(void)
-{
-    if (while_busy != NULL) {
-        while_busy();
-    }
 }
 
 static void wait_ready(void)
@@ -77,17 +45,15 @@ static int finish(void)
     uint32_t errors = FLASH_REGS->SR & FLASH_SR_ERRORS;
     FLASH_REGS->SR = FLASH_SR_ERRORS | FLASH_SR_EOP;
     FLASH_REGS->CR = FLASH_CR_LOCK;
-    caches_stale = true;
+    renew_caches();
     return errors == 0 ? FERRY_OK : FERRY_FLASH;
 }
 
 static int flash_read(void *ctx, uint32_t address, void *out, size_t size)
 {
     (void)ctx;
-    if (caches_stale) {
-        renew_caches();
-    }
-    serve(); /* whole slots are read, and hashed, between two looks at the transports */
+    stm32f4_flash_serve(); /* whole slots are read, and hashed, between two looks at the transports
+                            */
     memcpy(out, (const void *)address, size);
     return FERRY_OK;
 }
@@ -99,7 +65,7 @@ static int flash_program(void *ctx, uint32_t address, const void *data, size_t s
     unlock(FLASH_CR_PG);
     for (size_t done = 0; done < size; done += 4) {
         if (done % SERVED_BYTES == 0) {
-            serve();
+            stm32f4_flash_serve();
         }
         *(stm32f4_reg *)(address + done) = ferry_get_u32(bytes + done);
         wait_ready();
@@ -115,11 +81,7 @@ static int flash_erase(void *ctx, uint32_t sector)
     (void)ctx;
     stm32f4_watchdog_feed();
     unlock(FLASH_CR_SER | FLASH_CR_SNB(sector));
-    if (while_busy != NULL) {
-        erase_and_serve();
-    } else {
-        FLASH_REGS->CR |= FLASH_CR_STRT;
-    }
+    stm32f4_flash_start_erase();
     return finish();
 }
 

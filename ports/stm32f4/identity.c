@@ -15,9 +15,9 @@ void stm32f4_describe(struct ferry_node *node)
     memcpy(node->uid, STM32F4_UID, FERRY_UID_SIZE);
     uint32_t options = FLASH_REGS->OPTCR;
     uint32_t rdp = FLASH_OPTCR_RDP(options);
-    node->rdp_level = rdp == FLASH_RDP_LEVEL_0 ? 0 : rdp == FLASH_RDP_LEVEL_2 ? 2 : 1;
+    node->rdp_level = (uint8_t)((rdp != FLASH_RDP_LEVEL_0) + (rdp == FLASH_RDP_LEVEL_2));
     node->bor_level = (uint8_t)(3 - FLASH_OPTCR_BOR(options));
-    node->write_protected = ~FLASH_OPTCR_NWRP(options) & (BIT(node->board->sector_count) - 1);
+    node->write_protected = FLASH_OPTCR_NWRP(~options) & (BIT(node->board->sector_count) - 1);
     node->options_known = true;
     node->no_crystal = stm32f4_clock_source() != STM32F4_CLOCK_HSE;
 }

@@ -28,17 +28,14 @@ static void reset_peripherals(void)
     RCC_REGS->APB2ENR = 0;
 }
 
-/* HSI, no prescalers, then the rest off: never the clock that is in use. */
+/* HSI, which nobody switched off, no prescalers, then the rest off: never the clock in use. */
 static void reset_clock(void)
 {
-    RCC_REGS->CR |= RCC_CR_HSION;
-    while ((RCC_REGS->CR & RCC_CR_HSIRDY) == 0) {
-    }
     RCC_REGS->CFGR &= ~RCC_CFGR_SW_MASK;
     while ((RCC_REGS->CFGR & RCC_CFGR_SWS_MASK) != 0) {
     }
     RCC_REGS->CFGR = 0; /* the prescalers after the clock: APB1 never gets more than it bears */
-    RCC_REGS->CR &= ~(RCC_CR_PLLON | RCC_CR_HSEON);
+    RCC_REGS->CR = RCC_CR_RESET;
     RCC_REGS->PLLCFGR = RCC_PLLCFGR_RESET;
     FLASH_REGS->ACR = 0; /* no wait states, caches off and, next line, empty */
     FLASH_REGS->ACR = FLASH_ACR_ICRST | FLASH_ACR_DCRST;

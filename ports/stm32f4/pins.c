@@ -27,18 +27,20 @@ void stm32f4_pin_open_drain(char port, unsigned pin, unsigned function)
     stm32f4_pin(port, pin, function);
 }
 
+/* BSRR sets a pin by one bit and clears it by the one 16 above. */
+enum { CLEARS = 16 };
+
 struct led {
-    char port; /* 0: the board has none for this role */
-    uint8_t pin;
-    bool active;
+    char port;   /* 0: the board has none for this role */
+    uint8_t lit; /* bit of BSRR that lights it; CLEARS more or less puts it out */
 };
 #define LED(port, pin, active)                                                                     \
     {                                                                                              \
-        (port), (pin), (active)                                                                    \
+        (port), (pin) + ((active) ? 0 : CLEARS)                                                    \
     }
 #define LED_NONE                                                                                   \
     {                                                                                              \
-        0, 0, 0                                                                                    \
+        0, 0                                                                                       \
     }
 
 static const struct led leds[] = {
@@ -52,7 +54,7 @@ void stm32f4_led_set(enum stm32f4_led role, bool lit)
 {
     const struct led *led = &leds[role];
     if (led->port != 0) {
-        GPIO_REGS(led->port)->BSRR = BIT(led->pin) << (lit == led->active ? 0 : 16);
+        GPIO_REGS(led->port)->BSRR = BIT(lit ? led->lit : led->lit ^ CLEARS);
     }
 }
 
@@ -62,7 +64,7 @@ void stm32f4_led_start(void)
         if (leds[role].port != 0) {
             struct stm32f4_gpio_regs *regs = start_port(leds[role].port);
             stm32f4_led_set((enum stm32f4_led)role, false);
-            regs->MODER |= FIELD(GPIO_OUTPUT, leds[role].pin * 2);
+            regs->MODER |= FIELD(GPIO_OUTPUT, leds[role].lit % CLEARS * 2);
         }
     }
     stm32f4_led_set(STM32F4_HELD, true);

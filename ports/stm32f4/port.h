@@ -33,7 +33,8 @@ uint32_t stm32f4_core_hz(void);
 /* The one of two values that fits the core clock: for dividers, which are then constants. */
 uint32_t stm32f4_by_clock(uint32_t normal, uint32_t on_hsi);
 
-/* 10-20 us at 100 MHz without a look at the buses: no byte is lost meanwhile (bootloader only). */
+/* 10-20 us at 100 MHz without a look at the buses: no byte is lost meanwhile (bootloader only).
+ * None where the UART is alone. */
 void stm32f4_pause(void);
 
 /*
@@ -47,9 +48,6 @@ extern const struct ferry_clock stm32f4_clock;
 
 /* Flash with x32 programming: needs 2.7 V (BOR level 3). Feeds the watchdog before each erase. */
 extern const struct ferry_flash stm32f4_flash;
-
-/* What to call about every 1 us while flash is busy, or NULL: see stm32f4_transport. */
-void stm32f4_flash_busy_hook(void (*hook)(void));
 
 /*
  * A transport of the board. stream.ctx is the ring it receives into (ring.h).
@@ -77,7 +75,7 @@ enum { STM32F4_TRANSPORTS_MAX = 3 };
  *   transports * 2 * own_half + 2 * shared_half bytes.
  *   own_half: each transport gets a ring of twice this size, 256..32767 (a DMA counter has 16
  * bits). shared_half: if not 0, a ring of twice this size goes to the transport that opens a
- * transfer.
+ * transfer. The UART alone (uart_alone.c) has one ring of both sizes from the start.
  */
 void stm32f4_transports_start(uint8_t *memory, uint32_t own_half, uint32_t shared_half);
 

@@ -2,30 +2,6 @@
 
 #include <string.h>
 
-static struct {
-    uint32_t own_half;
-    uint8_t *memory; /* the large ring */
-    uint32_t half;
-    struct stm32f4_ring *holder;
-    void (*serve[STM32F4_TRANSPORTS_MAX])(void); /* `while_busy` of each transport */
-} shared;
-
-/* Until a transfer is opened any transport may be spoken to, also while a slot is verified: SPI's
- * ring would lap, and I2C's clock be held. */
-STM32F4_RAMCODE static void serve_all(void)
-{
-    for (int i = 0; i < STM32F4_TRANSPORTS_MAX; i++) {
-        if (shared.serve[i] != NULL) {
-            shared.serve[i]();
-        }
-    }
-}
-
-void stm32f4_dma_clear(struct stm32f4_dma_regs *dma, unsigned stream)
-{
-    dma->IFCR[stream / 4] = DMA_STREAM_FLAGS(DMA_FLAGS_ALL, stream);
-}
-
 void stm32f4_ring_restart(struct stm32f4_ring *ring)
 {
     struct stm32f4_dma_stream *stream = ring->stream;
@@ -38,12 +14,13 @@ void stm32f4_ring_restart(struct stm32f4_ring *ring)
     stream->M0AR = (uint32_t)ring->memory;
     stream->M1AR = (uint32_t)(ring->memory + ring->half);
     stream->NDTR = ring->half;
-    stream->CR = DMA_CR_CH(ring->wiring->channel) | DMA_CR_MINC | DMA_CR_CIRC | DMA_CR_DBM;
-    stream->CR |= DMA_CR_EN;
+    stream->CR =
+        DMA_CR_CH(ring->wiring->channel) | DMA_CR_MINC | DMA_CR_CIRC | DMA_CR_DBM | DMA_CR_EN;
 }
 
-/* Where DMA writes next. Memory and counter change together, but are read one after the other. */
-STM32F4_RAMCODE static uint32_t position(const struct stm32f4_ring *ring)
+/* Where DMA writes next. Memory and counter change together, but are read one after the other. A
+ * part of its callers, as one of them runs from RAM. */
+__attribute__((always_inline)) static inline uint32_t position(const struct stm32f4_ring *ring)
 {
     uint32_t memory, left;
     do {
@@ -61,32 +38,11 @@ STM32F4_RAMCODE bool stm32f4_ring_is_full(const struct stm32f4_ring *ring)
     return fill > ring->half + ring->half / 2;
 }
 
-static void move(struct stm32f4_ring *ring, uint8_t *memory, uint32_t half)
-{
-    ring->memory = memory;
-    ring->half = half;
-    stm32f4_ring_restart(ring);
-}
-
 void stm32f4_ring_start(struct stm32f4_ring *ring, const struct stm32f4_ring_wiring *wiring)
 {
     ring->wiring = wiring;
     ring->stream = &wiring->dma->stream[wiring->stream];
-    move(ring, ring->own, shared.own_half);
-}
-
-void stm32f4_ring_claim(void *ctx)
-{
-    struct stm32f4_ring *ring = ctx;
-    stm32f4_flash_busy_hook(ring->while_busy);
-    if (shared.holder == ring || shared.half == 0) {
-        return;
-    }
-    if (shared.holder != NULL) {
-        move(shared.holder, shared.holder->own, shared.own_half);
-    }
-    shared.holder = ring;
-    move(ring, shared.memory, shared.half);
+    stm32f4_ring_restart(ring);
 }
 
 size_t stm32f4_ring_read(void *ctx, uint8_t *out, size_t max)
@@ -102,25 +58,4 @@ size_t stm32f4_ring_read(void *ctx, uint8_t *out, size_t max)
         ring->taken = 0;
     }
     return count;
-}
-
-void stm32f4_transports_start(uint8_t *memory, uint32_t own_half, uint32_t shared_half)
-{
-    shared.own_half = own_half;
-    shared.half = shared_half;
-    for (size_t i = 0; i < stm32f4_transport_count; i++) {
-        struct stm32f4_transport *transport = stm32f4_transports[i];
-        struct stm32f4_ring *ring = transport->stream.ctx;
-        ring->own = memory;
-        ring->while_busy = transport->while_busy;
-        memory += 2 * own_half;
-        transport->stream.rx_capacity_bytes =
-            2 * (shared_half != 0 ? shared_half : own_half) - 1; /* a full ring would look empty */
-        transport->start();
-        if (transport->while_busy != NULL) {
-            shared.serve[i] = transport->while_busy;
-            stm32f4_flash_busy_hook(serve_all);
-        }
-    }
-    shared.memory = memory;
 }

@@ -1,5 +1,6 @@
 /*
- * ring.h - reception by DMA into a ring, shared by uart.c, spi.c and i2c.c.
+ * ring.h - reception by DMA into a ring, shared by uart.c, spi.c and i2c.c; and the
+ * seam to transports.c, which is uart_alone.c in a binary without the other two.
  *
  * A DMA counter has 16 bits, so the ring is two halves in double-buffer mode (RM0383, section
  * 9.3.10). It runs on while an erase stalls the core. Each transport has a small ring of its own;
@@ -29,7 +30,8 @@ struct stm32f4_ring {
     uint32_t taken; /* read position */
 };
 
-/* Starts reception into the ring's own memory. The clocks of DMA and peripheral run. */
+/* Starts reception into the memory that the ring was given. The clocks of DMA and peripheral run.
+ */
 void stm32f4_ring_start(struct stm32f4_ring *ring, const struct stm32f4_ring_wiring *wiring);
 
 /* `claim` of a stream whose ctx is a ring: receives into the shared memory from now on, drops what
@@ -43,8 +45,18 @@ size_t stm32f4_ring_read(void *ctx, uint8_t *out, size_t max);
 /* Starts over with an empty ring, after the DMA was stopped. */
 void stm32f4_ring_restart(struct stm32f4_ring *ring);
 
-/* Clears the flags of a DMA stream: needed before each start (section 9.3.17). */
-void stm32f4_dma_clear(struct stm32f4_dma_regs *dma, unsigned stream);
+/* Clears the flags of a DMA stream: needed before each start (section 9.3.17). Mostly a constant.
+ */
+__attribute__((always_inline)) static inline void stm32f4_dma_clear(struct stm32f4_dma_regs *dma,
+                                                                    unsigned stream)
+{
+    dma->IFCR[stream / 4] = DMA_STREAM_FLAGS(DMA_FLAGS_ALL, stream);
+}
+
+/* How the flash driver starts an erase, and what it does now and then while it programs or reads:
+ * both may serve a transport, see struct stm32f4_transport. */
+void stm32f4_flash_start_erase(void);
+void stm32f4_flash_serve(void);
 
 /* Three quarters of the ring are full: the rest is for what arrives before anyone looks again. Runs
  * from RAM. */

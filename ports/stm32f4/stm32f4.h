@@ -61,8 +61,7 @@ struct stm32f4_rcc_regs {
     stm32f4_reg BDCR, CSR;
 };
 #define RCC_REGS          ((struct stm32f4_rcc_regs *)0x40023800)
-#define RCC_CR_HSION      BIT(0)
-#define RCC_CR_HSIRDY     BIT(1)
+#define RCC_CR_RESET      0x81U /* HSION, HSITRIM in the middle */
 #define RCC_CR_HSEON      BIT(16)
 #define RCC_CR_HSERDY     BIT(17)
 #define RCC_CR_PLLON      BIT(24)

@@ -12,14 +12,13 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size)
 {
     char *out = to;
     const char *in = from;
+    size_t at = 0;
     /* Words while four bytes are left: a Cortex-M4 loads and stores them unaligned. */
-    for (; size >= sizeof(unaligned_word); size -= sizeof(unaligned_word)) {
-        *(unaligned_word *)out = *(const unaligned_word *)in;
-        out += sizeof(unaligned_word);
-        in += sizeof(unaligned_word);
+    for (; size - at >= sizeof(unaligned_word); at += sizeof(unaligned_word)) {
+        *(unaligned_word *)(out + at) = *(const unaligned_word *)(in + at);
     }
-    for (; size > 0; size--) {
-        *out++ = *in++;
+    for (; at < size; at++) {
+        out[at] = in[at];
     }
     return to;
 }

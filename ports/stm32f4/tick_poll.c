@@ -3,8 +3,6 @@
 #include "port.h"
 #include "stm32f4.h"
 
-enum { PAUSE_TURNS = 500 }; /* of 2 to 4 cycles */
-
 static struct {
     uint32_t cycles_per_ms;
     uint32_t counted; /* cycle counter up to which whole milliseconds are in now_ms */
@@ -14,8 +12,7 @@ static struct {
 void stm32f4_tick_start(void)
 {
     DEMCR |= DEMCR_TRCENA;
-    DWT_CYCCNT = 0;
-    DWT_CTRL |= DWT_CTRL_CYCCNTENA;
+    DWT_CTRL |= DWT_CTRL_CYCCNTENA; /* the count begins anywhere: only differences are used */
     tick.cycles_per_ms = stm32f4_by_clock(BOARD_CORE_HZ / 1000, STM32F4_HSI_HZ / 1000);
 }
 
@@ -26,13 +23,6 @@ static uint32_t now_ms(void *ctx)
     tick.counted += passed_ms * tick.cycles_per_ms;
     tick.now_ms += passed_ms;
     return tick.now_ms;
-}
-
-void stm32f4_pause(void)
-{
-    for (int i = 0; i < PAUSE_TURNS; i++) {
-        __asm__ volatile("");
-    }
 }
 
 const struct ferry_clock stm32f4_clock = {.now_ms = now_ms};

@@ -45,14 +45,12 @@ static size_t uart_read(void *ctx, uint8_t *out, size_t max)
 static size_t uart_write(void *ctx, const uint8_t *data, size_t size)
 {
     (void)ctx;
-    if ((TX_STREAM->CR & DMA_CR_EN) != 0) { /* cleared by the DMA after the last byte */
+    /* EN is cleared by the DMA after the last byte; zero bytes would never end. */
+    if ((TX_STREAM->CR & DMA_CR_EN) != 0 || size == 0) {
         return 0;
     }
     if (size > TX_SIZE) {
         size = TX_SIZE;
-    }
-    if (size == 0) { /* zero would never end */
-        return 0;
     }
     memcpy(tx, data, size);
     stm32f4_dma_clear(BOARD_UART_DMA, BOARD_UART_TX_STREAM);

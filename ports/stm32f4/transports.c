@@ -1,0 +1,109 @@
+/*
+ * Several transports: one large ring goes from one to the other, and who had the last OPEN is
+ * served while the flash is busy. A binary with the UART alone links uart_alone.c instead.
+ */
+#include "ring.h"
+
+static struct {
+    uint32_t own_half;
+    uint8_t *memory; /* the large ring */
+    uint32_t half;
+    struct stm32f4_ring *holder;
+    void (*serve[STM32F4_TRANSPORTS_MAX])(void); /* `while_busy` of each transport */
+} shared;
+
+static void (*while_busy)(void);
+
+/* Until a transfer is opened any transport may be spoken to, also while a slot is verified: SPI's
+ * ring would lap, and I2C's clock be held. */
+STM32F4_RAMCODE static void serve_all(void)
+{
+    for (int i = 0; i < STM32F4_TRANSPORTS_MAX; i++) {
+        if (shared.serve[i] != NULL) {
+            shared.serve[i]();
+        }
+    }
+}
+
+static void move(struct stm32f4_ring *ring, uint8_t *memory, uint32_t half)
+{
+    ring->memory = memory;
+    ring->half = half;
+    stm32f4_ring_restart(ring);
+}
+
+void stm32f4_ring_claim(void *ctx)
+{
+    struct stm32f4_ring *ring = ctx;
+    while_busy = ring->while_busy;
+    if (shared.holder == ring || shared.half == 0) {
+        return;
+    }
+    if (shared.holder != NULL) {
+        move(shared.holder, shared.holder->own, shared.own_half);
+    }
+    shared.holder = ring;
+    move(ring, shared.memory, shared.half);
+}
+
+void stm32f4_transports_start(uint8_t *memory, uint32_t own_half, uint32_t shared_half)
+{
+    shared.own_half = own_half;
+    shared.half = shared_half;
+    for (size_t i = 0; i < stm32f4_transport_count; i++) {
+        struct stm32f4_transport *transport = stm32f4_transports[i];
+        struct stm32f4_ring *ring = transport->stream.ctx;
+        ring->memory = ring->own = memory;
+        ring->half = own_half;
+        ring->while_busy = transport->while_busy;
+        memory += 2 * own_half;
+        transport->stream.rx_capacity_bytes =
+            2 * (shared_half != 0 ? shared_half : own_half) - 1; /* a full ring would look empty */
+        transport->start();
+        if (transport->while_busy != NULL) {
+            shared.serve[i] = transport->while_busy;
+            while_busy = serve_all;
+        }
+    }
+    shared.memory = memory;
+}
+
+/*
+ * Starts an erase, and serves the transport until it is over. Interrupts are off: their handlers
+ * stand in flash and would stall the core.
+ */
+STM32F4_RAMCODE static void erase_and_serve(void)
+{
+    uint32_t primask;
+    __asm__ volatile("mrs %0, primask\n\tcpsid i" : "=r"(primask)::"memory");
+    FLASH_REGS->CR |= FLASH_CR_STRT;
+    while ((FLASH_REGS->SR & FLASH_SR_BSY) != 0) {
+        while_busy();
+    }
+    __asm__ volatile("msr primask, %0" ::"r"(primask) : "memory");
+}
+
+void stm32f4_flash_start_erase(void)
+{
+    if (while_busy != NULL) {
+        erase_and_serve();
+    } else {
+        FLASH_REGS->CR |= FLASH_CR_STRT;
+    }
+}
+
+void stm32f4_flash_serve(void)
+{
+    if (while_busy != NULL) {
+        while_busy();
+    }
+}
+
+enum { PAUSE_TURNS = 500 }; /* of 2 to 4 cycles */
+
+void stm32f4_pause(void)
+{
+    for (int i = 0; i < PAUSE_TURNS; i++) {
+        __asm__ volatile("");
+    }
+}
