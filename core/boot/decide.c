@@ -8,12 +8,12 @@
  */
 #define FACTS(phase, attempts_left, has_confirmed, single, rejected, candidate, preferred,         \
               fallback)                                                                            \
-    (((phase)&0xFU) | ((attempts_left)&3U) << 4 | ((has_confirmed)&3U) << 6 | ((single)&3U) << 8 | \
-     ((rejected)&3U) << 10 | ((candidate)&7U) << 12 | ((preferred)&7U) << 15 |                     \
-     ((fallback)&7U) << 18)
+    ((phase) | (attempts_left) << 4 | (has_confirmed) << 6 | (single) << 8 | (rejected) << 10 |    \
+     (candidate) << 12 | (preferred) << 15 | (fallback) << 18)
 enum { ACTION_AT = 24 };
 #define ROW(phase, left, confirmed, single, rejected, candidate, preferred, fallback, action)      \
-    FACTS(phase, left, confirmed, single, rejected, candidate, preferred, fallback) |              \
+    FACTS((phase)&0xFU, (left)&3U, (confirmed)&3U, (single)&3U, (rejected)&3U, (candidate)&7U,     \
+          (preferred)&7U, (fallback)&7U) |                                                         \
         (uint32_t)(FERRY_ACTION_##action) << ACTION_AT
 
 enum {

@@ -1,4 +1,4 @@
-#include "ferry/install.h"
+#include "install_early.h"
 
 #include <string.h>
 
@@ -56,13 +56,6 @@ static int record_outcome(struct ferry_install *install, int outcome)
 static bool is_candidate(const struct ferry_install *install, const uint8_t *hash)
 {
     return ferry_hash_equal(state_of(install)->hash, hash);
-}
-
-/* Hash and CRC of what is in flash, from its start. */
-static void begin_hash(struct ferry_install *install)
-{
-    ferry_image_hash_begin(&install->hasher, &install->image);
-    install->crc32 = 0;
 }
 
 /* ---- OPEN ------------------------------------------------------------------------------------ */
@@ -161,7 +154,7 @@ int ferry_install_open_step(struct ferry_install *install)
     if (status == FERRY_OK) {
         install->stage = FERRY_INSTALL_WRITING;
         install->restarts = 0;
-        begin_hash(install);
+        ferry_install_hash_restart(install);
     }
     return status;
 }
@@ -200,7 +193,7 @@ static int restart_sector(struct ferry_install *install, uint32_t sector)
         return FERRY_FLASH;
     }
     install->next = start;
-    begin_hash(install);
+    ferry_install_hash_restart(install);
     int status = record_durable(install, state->durable < start ? state->durable : start,
                                 state->erased & ~sector_bit(install, sector));
     return status == FERRY_OK ? FERRY_FLASH : status;
@@ -231,28 +224,6 @@ static uint32_t smaller(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/*
- * Moves on, and hashes what now stands in flash while the wire brings more: CLOSE has only the rest
- * to do. What was there before a resume, or before a sector was erased again, is left to CLOSE.
- */
-static void move_on(struct ferry_install *install, uint32_t size)
-{
-    uint8_t buffer[FERRY_SLICE_SIZE];
-    const struct ferry_node *node = install->node;
-    bool in_order = install->hasher.offset == install->next;
-
-    install->next += size;
-    if (in_order && install->next < install->hasher.end) { /* the last one gives the verdict */
-        struct ferry_image_source source =
-            ferry_image_from_slot(node->flash, node->board, install->image.slot);
-        (void)ferry_image_hash_step(&install->hasher, &install->image, &source, size, buffer,
-                                    sizeof(buffer)); /* MORE, or a failed read: again at CLOSE */
-        if (install->hasher.offset == install->next) {
-            install->crc32 = ferry_crc32(install->crc32, buffer, size);
-        }
-    }
-}
-
 int ferry_install_write(struct ferry_install *install, const uint8_t *bytes, uint32_t size,
                         uint32_t *used)
 {
@@ -275,7 +246,8 @@ int ferry_install_write(struct ferry_install *install, const uint8_t *bytes, uin
     if (program(install, address, bytes, slice) != FERRY_OK) {
         return restart_sector(install, sector);
     }
-    move_on(install, slice);
+    ferry_install_hash_early(install, slice);
+    install->next += slice;
     *used = slice;
     return slice == to_grain ? record_durable(install, install->next, state_of(install)->erased)
                              : FERRY_OK;
@@ -309,7 +281,6 @@ static int close_again(struct ferry_install *install, const struct ferry_close *
         return FERRY_NOT_OPEN;
     }
     install->repeated = true;
-    begin_hash(install);
     return FERRY_OK;
 }
 
@@ -328,11 +299,7 @@ int ferry_install_close(struct ferry_install *install, const struct ferry_close 
     if (close->crc_from > install->image.total_size) {
         return FERRY_BAD_OFFSET;
     }
-    install->crc32_at = install->hasher.offset;
-    if (close->crc_from != 0) {
-        install->crc32 = 0;
-        install->crc32_at = close->crc_from;
-    }
+    ferry_install_hash_close(install, close->crc_from);
     install->crc32_claimed = close->crc32;
     install->stage = FERRY_INSTALL_HASHING;
     return FERRY_OK;

@@ -74,47 +74,43 @@ static bool is_blank(const uint8_t *record)
     return true;
 }
 
-/* The place behind the last one that was ever written to. */
-static int find_end(const struct ferry_journal *journal, uint8_t which, uint32_t *end)
+/* Takes a sector's last valid state over if it is newer than what we have. `end`: the place behind
+ * the last one that was ever written to. */
+static void take_state(struct ferry_journal *journal, uint8_t which, uint32_t place, uint32_t end,
+                       const uint8_t *record)
+{
+    uint32_t sequence = ferry_get_u32(record + AT_SEQUENCE);
+
+    if (journal->lost || (int32_t)(sequence - journal->sequence) > 0) {
+        journal->lost = false;
+        journal->sequence = sequence;
+        journal->place = place;
+        journal->cursor = end;
+        journal->active = which;
+        get_state(record, &journal->state);
+    }
+}
+
+/* From the last place backwards: first the one that was written to last, then a valid state. */
+static int scan_sector(struct ferry_journal *journal, uint8_t which)
 {
     uint8_t record[FERRY_RECORD_SIZE];
+    uint32_t end = 0;
 
-    for (*end = place_count(journal, which); *end > 0; (*end)--) {
-        int status = ferry_journal_read(journal, which, *end - 1, record);
+    for (uint32_t place = place_count(journal, which); place-- > 0;) {
+        int status = ferry_journal_read(journal, which, place, record);
         if (status != FERRY_OK) {
             return status;
         }
-        if (!is_blank(record)) {
+        if (end == 0 && !is_blank(record)) {
+            end = place + 1;
+        }
+        if (ferry_record_is_valid(record, KIND_STATE)) {
+            take_state(journal, which, place, end, record);
             break;
         }
     }
     return FERRY_OK;
-}
-
-/* Takes the last valid state of one sector over if it is newer than what we have. */
-static int scan_sector(struct ferry_journal *journal, uint8_t which)
-{
-    uint8_t record[FERRY_RECORD_SIZE];
-    uint32_t end;
-    int status = find_end(journal, which, &end);
-
-    for (uint32_t place = end; status == FERRY_OK && place > 0; place--) {
-        status = ferry_journal_read(journal, which, place - 1, record);
-        if (status != FERRY_OK || !ferry_record_is_valid(record, KIND_STATE)) {
-            continue;
-        }
-        uint32_t sequence = ferry_get_u32(record + AT_SEQUENCE);
-        if (journal->lost || (int32_t)(sequence - journal->sequence) > 0) {
-            journal->lost = false;
-            journal->sequence = sequence;
-            journal->place = place - 1;
-            journal->cursor = end;
-            journal->active = which;
-            get_state(record, &journal->state);
-        }
-        return FERRY_OK;
-    }
-    return status;
 }
 
 int ferry_journal_open(struct ferry_journal *journal, const struct ferry_flash *flash,

@@ -29,11 +29,13 @@ static void verify_slot(struct ferry_supervisor *supervisor, uint8_t slot)
     if (status == FERRY_OK && supervisor->image.slot != slot) {
         status = FERRY_IMAGE_SLOT;
     }
-    node->content[slot] = status == FERRY_OK            ? FERRY_CONTENT_VERIFIED
-                          : status == FERRY_IMAGE_MAGIC ? FERRY_CONTENT_EMPTY
-                                                        : FERRY_CONTENT_BAD;
     supervisor->slot_error[slot] = (uint8_t)status;
-    if (status != FERRY_OK && status != FERRY_IMAGE_MAGIC) { /* an empty slot is no fault */
+    if (status == FERRY_OK) {
+        node->content[slot] = FERRY_CONTENT_VERIFIED;
+    } else if (status == FERRY_IMAGE_MAGIC) {
+        node->content[slot] = FERRY_CONTENT_EMPTY; /* no fault */
+    } else {
+        node->content[slot] = FERRY_CONTENT_BAD;
         supervisor->error = (uint8_t)status;
     }
 }
@@ -126,8 +128,12 @@ void ferry_supervisor_begin(struct ferry_supervisor *supervisor, struct ferry_no
 {
     struct ferry_journal *journal = node->journal;
 
-    memset(supervisor, 0, sizeof(*supervisor));
-    supervisor->node = node;
+    supervisor->node = node; /* image and buffer are filled before they are read */
+    supervisor->read_only = false;
+    supervisor->error = 0;
+    for (int slot = 0; slot < FERRY_SLOTS_MAX; slot++) {
+        supervisor->slot_error[slot] = 0;
+    }
     (void)ferry_journal_open(journal, node->flash, node->board); /* not readable: lost */
     if (journal->lost) {
         rebuild(supervisor);
@@ -338,14 +344,12 @@ bool ferry_listen_step(struct ferry_listen *listen, uint32_t events, uint32_t no
         listen->window_ms = FERRY_LISTEN_PATIENCE_MS;
         return true;
     }
-    if ((events & FERRY_EVENT_MESSAGE) != 0 &&
-        listen->window_ms < passed_ms + FERRY_LISTEN_MESSAGE_MS) {
-        listen->window_ms = passed_ms + FERRY_LISTEN_MESSAGE_MS;
+    uint32_t soon_ms = passed_ms + FERRY_LISTEN_MESSAGE_MS;
+    if ((events & FERRY_EVENT_MESSAGE) != 0 && listen->window_ms < soon_ms) {
+        listen->window_ms = soon_ms;
     }
-    if ((events & FERRY_EVENT_ABORTED) != 0 &&
-        listen->window_ms > passed_ms + FERRY_LISTEN_MESSAGE_MS) {
-        listen->window_ms =
-            passed_ms + FERRY_LISTEN_MESSAGE_MS; /* nothing more is to be expected */
+    if ((events & FERRY_EVENT_ABORTED) != 0 && listen->window_ms > soon_ms) {
+        listen->window_ms = soon_ms; /* nothing more is to be expected */
     }
     if (listen->window_ms > FERRY_LISTEN_PATIENCE_MS) {
         listen->window_ms = FERRY_LISTEN_PATIENCE_MS;

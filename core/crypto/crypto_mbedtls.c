@@ -54,9 +54,7 @@ void ferry_sha256_feed(struct ferry_sha256 *sha, const void *data, size_t size_b
 
 static void put_big(uint8_t *out, uint32_t value)
 {
-    for (int i = 0; i < 4; i++) {
-        out[i] = (uint8_t)(value >> (24 - 8 * i));
-    }
+    ferry_put_u32(out, __builtin_bswap32(value));
 }
 
 /* Padding (5.1.1): a one bit, zeros, and the length in bits as the last eight bytes of a block. */

@@ -38,14 +38,16 @@ static void take(struct ferry_frame_decoder *decoder, uint8_t byte)
     }
     if (decoder->block_left > 0) {
         decoder->block_left--;
-        put(decoder, byte);
-        return;
+    } else {
+        bool ends_in_zero = decoder->zero_follows; /* the block before */
+        decoder->block_left = (uint8_t)(byte - 1);
+        decoder->zero_follows = byte != COBS_BLOCK_MAX + 1;
+        if (!ends_in_zero) {
+            return;
+        }
+        byte = 0;
     }
-    if (decoder->zero_follows) {
-        put(decoder, 0);
-    }
-    decoder->block_left = (uint8_t)(byte - 1);
-    decoder->zero_follows = byte != COBS_BLOCK_MAX + 1;
+    put(decoder, byte);
 }
 
 /* The closing zero came: is what we have a message? */

@@ -106,6 +106,13 @@ size_t ferry_message_write_info(uint8_t *out, uint16_t tag, const struct ferry_i
     return size + name_size;
 }
 
+size_t ferry_message_close_info(union ferry_reply *reply, uint16_t tag, size_t body_size)
+{
+    order_info(reply->bytes + HEADER, reply->info.body.slot_count);
+    put_header(reply->bytes, FERRY_INFO, tag);
+    return HEADER + body_size;
+}
+
 /* Board name, the last part of INFO. */
 static int get_board(const uint8_t *bytes, size_t size, struct ferry_info *info)
 {

@@ -6,9 +6,9 @@ void ferry_receiver_init(struct ferry_receiver *receiver, struct ferry_node *nod
                          uint32_t rx_capacity_bytes, uint16_t data_max)
 {
     memset(receiver, 0, sizeof(*receiver));
-    receiver->node = node;
     receiver->data_max = data_max < FERRY_DATA_MAX ? data_max : FERRY_DATA_MAX;
     receiver->install.node = node;
+    receiver->reply = &receiver->reply_memory;
     ferry_receiver_set_capacity(receiver, rx_capacity_bytes);
 }
 
@@ -26,6 +26,11 @@ bool ferry_receiver_ready(const struct ferry_receiver *receiver)
            receiver->install.stage != FERRY_INSTALL_SIGNATURE;
 }
 
+static void add_event(struct ferry_receiver *receiver, uint8_t event)
+{
+    receiver->events = (uint8_t)(receiver->events | event);
+}
+
 /* ---- answers --------------------------------------------------------------------------------- */
 
 static void say(struct ferry_receiver *receiver, size_t size)
@@ -39,7 +44,7 @@ static void say_nak(struct ferry_receiver *receiver, uint16_t tag, uint8_t type,
                             .type = type,
                             .next = receiver->install.next,
                             .durable = ferry_install_durable(&receiver->install)};
-    say(receiver, ferry_message_write_nak(receiver->reply, tag, &nak));
+    say(receiver, ferry_message_write_nak(receiver->reply->bytes, tag, &nak));
 }
 
 void ferry_receiver_announce(struct ferry_receiver *receiver)
@@ -62,7 +67,7 @@ static void say_ack(struct ferry_receiver *receiver)
     struct ferry_ack ack = {.next = receiver->install.next,
                             .durable = ferry_install_durable(&receiver->install),
                             .window = receiver->window};
-    say(receiver, ferry_message_write_ack(receiver->reply, receiver->tag, &ack));
+    say(receiver, ferry_message_write_ack(receiver->reply->bytes, receiver->tag, &ack));
 }
 
 static void say_opened(struct ferry_receiver *receiver, uint16_t tag, int status)
@@ -75,14 +80,14 @@ static void say_opened(struct ferry_receiver *receiver, uint16_t tag, int status
                                   .window = receiver->window};
     if (ok) {
         receiver->nak_sent = false;
-        receiver->events |= FERRY_EVENT_TRANSFER;
+        add_event(receiver, FERRY_EVENT_TRANSFER);
     }
-    say(receiver, ferry_message_write_opened(receiver->reply, tag, &opened));
+    say(receiver, ferry_message_write_opened(receiver->reply->bytes, tag, &opened));
 }
 
 static void say_verdict(struct ferry_receiver *receiver, uint8_t type, uint16_t tag, int status)
 {
-    say(receiver, ferry_message_write_verdict(receiver->reply, type, tag, status));
+    say(receiver, ferry_message_write_verdict(receiver->reply->bytes, type, tag, status));
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */
@@ -96,13 +101,13 @@ struct message {
 
 static void on_query(struct ferry_receiver *receiver, const struct message *message)
 {
-    struct ferry_info info;
+    struct ferry_info *info = &receiver->reply->info.body;
+    size_t size = ferry_node_info(receiver->install.node, info);
 
-    ferry_node_info(receiver->node, &info);
-    info.window = receiver->window;
-    info.data_max = receiver->data_max;
-    info.flags |= receiver->install.stage != FERRY_INSTALL_IDLE ? FERRY_INFO_OPEN : 0;
-    say(receiver, ferry_message_write_info(receiver->reply, message->tag, &info));
+    info->window = receiver->window;
+    info->data_max = receiver->data_max;
+    info->flags |= receiver->install.stage != FERRY_INSTALL_IDLE ? FERRY_INFO_OPEN : 0;
+    say(receiver, ferry_message_close_info(receiver->reply, message->tag, size));
 }
 
 static bool is_closing(const struct ferry_receiver *receiver)
@@ -186,7 +191,7 @@ static void on_confirm(struct ferry_receiver *receiver, const struct message *me
         status = ferry_install_confirm(&receiver->install, hash);
     }
     if (status == FERRY_OK) {
-        receiver->events |= FERRY_EVENT_CONFIRMED;
+        add_event(receiver, FERRY_EVENT_CONFIRMED);
     }
     say_verdict(receiver, FERRY_RESULT, message->tag, status);
 }
@@ -205,16 +210,16 @@ static void on_revert(struct ferry_receiver *receiver, const struct message *mes
 static void on_abort(struct ferry_receiver *receiver, const struct message *message)
 {
     ferry_install_abort(&receiver->install);
-    receiver->events |= FERRY_EVENT_ABORTED;
+    add_event(receiver, FERRY_EVENT_ABORTED);
     say_verdict(receiver, FERRY_RESULT, message->tag, FERRY_OK);
 }
 
 static void on_reset(struct ferry_receiver *receiver, const struct message *message)
 {
-    receiver->events |= FERRY_EVENT_RESET;
+    add_event(receiver, FERRY_EVENT_RESET);
     if (message->size > FERRY_MESSAGE_HEADER_SIZE &&
         (message->bytes[FERRY_MESSAGE_HEADER_SIZE] & FERRY_RESTART_UPDATE) != 0) {
-        receiver->events |= FERRY_EVENT_UPDATE;
+        add_event(receiver, FERRY_EVENT_UPDATE);
     }
     say_verdict(receiver, FERRY_RESULT, message->tag, FERRY_OK);
 }
@@ -228,14 +233,16 @@ static void on_log(struct ferry_receiver *receiver, const struct message *messag
         say_nak(receiver, message->tag, message->type, status);
         return;
     }
-    say(receiver, ferry_receiver_log(receiver->node, first, message->tag, receiver->reply));
+    say(receiver,
+        ferry_receiver_log(receiver->install.node, first, message->tag, receiver->reply->bytes));
 }
 
+/* In the order of the messages' numbers. */
 static void (*const handlers[])(struct ferry_receiver *receiver, const struct message *message) = {
-    [FERRY_QUERY] = on_query, [FERRY_OPEN] = on_open,       [FERRY_DATA] = on_data,
-    [FERRY_CLOSE] = on_close, [FERRY_CONFIRM] = on_confirm, [FERRY_REVERT] = on_revert,
-    [FERRY_ABORT] = on_abort, [FERRY_RESET] = on_reset,     [FERRY_LOG] = on_log,
+    on_query, on_open, on_data, on_close, on_confirm, on_revert, on_abort, on_reset, on_log,
 };
+_Static_assert(sizeof(handlers) / sizeof(handlers[0]) == FERRY_LOG - FERRY_QUERY + 1,
+               "a handler for each message");
 
 void ferry_receiver_accept(struct ferry_receiver *receiver, const uint8_t *bytes, size_t size)
 {
@@ -244,11 +251,12 @@ void ferry_receiver_accept(struct ferry_receiver *receiver, const uint8_t *bytes
                               .type = ferry_message_type(bytes),
                               .tag = ferry_message_tag(bytes)};
 
-    receiver->events |= FERRY_EVENT_MESSAGE;
-    if (message.type < FERRY_QUERY || message.type > FERRY_LOG) {
+    add_event(receiver, FERRY_EVENT_MESSAGE);
+    unsigned number = (unsigned)message.type - FERRY_QUERY; /* below QUERY: wraps to a large one */
+    if (number > FERRY_LOG - FERRY_QUERY) {
         say_nak(receiver, message.tag, message.type, FERRY_UNKNOWN_MESSAGE);
     } else {
-        handlers[message.type](receiver, &message);
+        handlers[number](receiver, &message);
     }
 }
 
@@ -274,7 +282,7 @@ static void write_slice(struct ferry_receiver *receiver)
         say_nak(receiver, receiver->tag, FERRY_DATA, status);
     } else if (receiver->pending_size == 0) {
         receiver->nak_sent = false;
-        receiver->events |= FERRY_EVENT_TRANSFER;
+        add_event(receiver, FERRY_EVENT_TRANSFER);
         say_ack(receiver);
     }
 }
@@ -287,7 +295,7 @@ static void close_slice(struct ferry_receiver *receiver)
         return;
     }
     if (status == FERRY_OK && !receiver->install.repeated) {
-        receiver->events |= FERRY_EVENT_CLOSED;
+        add_event(receiver, FERRY_EVENT_CLOSED);
     }
     say_verdict(receiver, FERRY_CLOSED, receiver->tag, status);
 }
@@ -312,7 +320,7 @@ bool ferry_receiver_step(struct ferry_receiver *receiver)
 const uint8_t *ferry_receiver_answer(const struct ferry_receiver *receiver, size_t *size)
 {
     *size = receiver->reply_size;
-    return receiver->reply_size > 0 ? receiver->reply : NULL;
+    return receiver->reply_size > 0 ? receiver->reply->bytes : NULL;
 }
 
 void ferry_receiver_answered(struct ferry_receiver *receiver)

@@ -19,12 +19,12 @@ struct ferry_line {
 };
 
 struct ferry_endpoint {
+    struct ferry_receiver receiver;
     struct ferry_line *asker;     /* sent the last message: gets the answer */
     struct ferry_line *addressee; /* of `output` */
     uint16_t output_size;         /* encoded answer, bytes */
     uint16_t output_sent;
     struct ferry_line line; /* the first; the others are the caller's */
-    struct ferry_receiver receiver;
     uint8_t output[FERRY_FRAME_SIZE(FERRY_REPLY_MAX)];
 };
 

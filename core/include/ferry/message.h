@@ -116,6 +116,15 @@ struct ferry_info {
     char board[FERRY_BOARD_NAME_MAX + 1]; /* terminated */
 };
 
+/* An answer, at most FERRY_REPLY_MAX bytes; INFO is put together where it is sent from. */
+union ferry_reply {
+    uint8_t bytes[FERRY_REPLY_MAX];
+    struct {
+        uint32_t header;
+        struct ferry_info body;
+    } info;
+};
+
 struct ferry_open {
     uint16_t protocol;
     uint16_t capabilities;
@@ -167,6 +176,9 @@ struct ferry_log_answer {
 /* Writers. `out`: FERRY_REPLY_MAX bytes, OPEN: FERRY_OPEN_MAX, DATA: 8 + size. */
 size_t ferry_message_write_empty(uint8_t *out, uint8_t type, uint16_t tag); /* QUERY ABORT RESET */
 size_t ferry_message_write_info(uint8_t *out, uint16_t tag, const struct ferry_info *info);
+
+/* INFO that ferry_node_info put into `reply`: adds the header. Returns the message's size. */
+size_t ferry_message_close_info(union ferry_reply *reply, uint16_t tag, size_t body_size);
 size_t ferry_message_write_open(uint8_t *out, uint16_t tag, const struct ferry_open *open);
 size_t ferry_message_write_opened(uint8_t *out, uint16_t tag, const struct ferry_opened *opened);
 size_t ferry_message_write_data(uint8_t *out, uint16_t tag, uint32_t offset, const void *bytes,

@@ -35,8 +35,10 @@ int ferry_node_read_image(const struct ferry_node *node, uint8_t slot, struct fe
 
 /*
  * Fills INFO from a node: parses the headers and hash TLVs in its slots, verifies nothing.
- * Window and data_max are the receiver's to add.
+ * Window, data_max and FERRY_INFO_OPEN are the receiver's to add. Key hashes and board name are put
+ * where they stand on the wire, right behind the slots that exist.
+ * Returns the size of all that.
  */
-void ferry_node_info(const struct ferry_node *node, struct ferry_info *info);
+size_t ferry_node_info(const struct ferry_node *node, struct ferry_info *info);
 
 #endif

@@ -27,18 +27,19 @@ enum {
     FERRY_EVENT_UPDATE = 64     /* with RESET: into update mode (stm32f4_reset_marked) */
 };
 
+/* The fields that are used most stand first: Thumb code reaches them with short instructions. */
 struct ferry_receiver {
-    struct ferry_node *node;
     uint32_t window;     /* image bytes in flight that we allow */
     uint16_t data_max;   /* bytes */
     uint16_t tag;        /* of the open transfer */
     uint16_t reply_size; /* of the waiting answer, 0 = none */
     bool nak_sent;       /* since the last accepted DATA */
-    uint32_t events;
-    const uint8_t *pending; /* DATA bytes being written, borrowed from the message */
-    uint32_t pending_size;  /* bytes of them left */
+    uint8_t events;
+    const uint8_t *pending;   /* DATA bytes being written, borrowed from the message */
+    uint32_t pending_size;    /* bytes of them left */
+    union ferry_reply *reply; /* reply_memory */
     struct ferry_install install;
-    uint8_t reply[FERRY_REPLY_MAX];
+    union ferry_reply reply_memory;
 };
 
 /*
