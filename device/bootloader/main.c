@@ -36,15 +36,13 @@ static void start_chip(void)
     stm32f4_led_set(STM32F4_LED_BOOT, true);
     stm32f4_transports_start(rings, BOARD_BOOT_RING_HALF, BOARD_SHARED_RING_HALF);
 
-    node = (struct ferry_node){
-        .flash = &stm32f4_flash,
-        .board = &FERRY_BOARD_SYMBOL,
-        .block =
-            (const struct ferry_boot_block *)(BOARD_BOOTLOADER_START + FERRY_BOOT_BLOCK_OFFSET),
-        .journal = &journal,
-        .running = FERRY_SLOT_NONE,
-        .reset_cause = cause,
-    };
+    node.flash = &stm32f4_flash;
+    node.board = &FERRY_BOARD_SYMBOL;
+    node.block =
+        (const struct ferry_boot_block *)(BOARD_BOOTLOADER_START + FERRY_BOOT_BLOCK_OFFSET);
+    node.journal = &journal;
+    node.running = FERRY_SLOT_NONE;
+    node.reset_cause = cause;
     stm32f4_describe(&node);
 }
 
