@@ -1,7 +1,7 @@
 /*
  * source_ddi.h - a hawkBit server, or Ferry's, by the Direct Device Integration API: poll,
- * configData, deploymentBase, cancelAction, download by ranges, feedback. A node that has nothing to
- * run, and no action open, is brought what installedBase names.
+ * configData, deploymentBase, cancelAction, download by ranges, feedback. A node that has nothing
+ * to run, and no action open, is brought what installedBase names.
  *
  * It is a source and a reporter: the engine's events become feedback. `proceeding` goes out in the
  * background at most once a second; the end of an action is kept until the server took it, over
