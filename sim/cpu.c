@@ -70,6 +70,8 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *ctx)
         stop(b, SIM_CPU_REPLAY);
         return;
     }
+    if (b->enter.count)
+        sim_entered(b, (uint32_t)address);
     uint32_t halfwords = size >> 1;
     b->block_pc = (uint32_t)address;
     b->block_size = size;

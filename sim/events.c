@@ -120,6 +120,25 @@ void ferry_sim_on_flash_op(struct ferry_sim *sim, ferry_sim_flash_op_fn fn, void
     sim->flash_op_ctx = ctx;
 }
 
+int ferry_sim_on_enter(struct ferry_sim *sim, uint32_t address, ferry_sim_enter_fn fn, void *ctx)
+{
+    struct sim_enter *enter = &sim->enter;
+    if (enter->count == SIM_ENTER_FUNCTIONS)
+        return FERRY_SIM_E_ARGUMENT;
+    enter->address[enter->count++] = address & ~1u;
+    enter->fn = fn;
+    enter->ctx = ctx;
+    return FERRY_SIM_OK;
+}
+
+void sim_entered(struct ferry_sim *b, uint32_t address)
+{
+    for (uint32_t i = 0; i < b->enter.count; i++) {
+        if (b->enter.address[i] == address)
+            b->enter.fn(b->enter.ctx, b, address);
+    }
+}
+
 void ferry_sim_counters(const struct ferry_sim *sim, struct ferry_sim_counters *out)
 {
     *out = sim->s.counters;

@@ -298,6 +298,16 @@ struct sim_replay {
     uint64_t started_ps, replayed;
 };
 
+#define SIM_ENTER_FUNCTIONS 4u
+
+/* ferry_sim_on_enter */
+struct sim_enter {
+    uint32_t address[SIM_ENTER_FUNCTIONS];
+    uint32_t count;
+    ferry_sim_enter_fn fn;
+    void *ctx;
+};
+
 struct ferry_sim {
     struct sim_state s; /* first: the hot fields near the start */
 
@@ -338,6 +348,7 @@ struct ferry_sim {
     uint32_t flush_low, flush_high; /* flash offsets whose translated code is stale */
 
     struct sim_replay replay;
+    struct sim_enter enter;
     struct sim_spi_master spi;
     struct sim_i2c_master i2c;
     bool stop_requested, power_cut_done;
@@ -368,6 +379,8 @@ void sim_reset_chip(struct ferry_sim *b, uint32_t cause);
 void sim_event(struct ferry_sim *b, enum ferry_sim_event_kind kind, uint32_t a, uint32_t x,
                uint32_t c, const char *text);
 void sim_misuse(struct ferry_sim *b, const char *text);
+/** A block of code begins: tell who asked for this address. For the block hook. */
+void sim_entered(struct ferry_sim *b, uint32_t address);
 
 /* ---- cpu.c: the only file that calls the engine ---- */
 int sim_cpu_open(struct ferry_sim *b);

@@ -329,6 +329,16 @@ struct ferry_sim_cpu {
 };
 void ferry_sim_cpu(struct ferry_sim *sim, struct ferry_sim_cpu *out);
 
+typedef void (*ferry_sim_enter_fn)(void *ctx, struct ferry_sim *sim, uint32_t address);
+/**
+ * Hear each time the core comes to the first instruction of a function: the probe of a stopwatch.
+ * What returns there by a branch (a loop around the whole function) counts too. No time passes.
+ * @param address of the function, as its ELF file says; with or without the Thumb bit
+ * @param fn,ctx  one for all functions: the last given; called with the address without that bit
+ * @return E_ARGUMENT (more than 4 functions)
+ */
+int ferry_sim_on_enter(struct ferry_sim *sim, uint32_t address, ferry_sim_enter_fn fn, void *ctx);
+
 /* ---- flash ----------------------------------------------------------------------------------- */
 
 uint32_t ferry_sim_flash_base(const struct ferry_sim *sim);

@@ -155,6 +155,49 @@ static void the_watchdog_resets_when_told(void **state)
     kit_close(&kit);
 }
 
+struct entries {
+    uint32_t start, tick, starts, ticks;
+    uint64_t last_ns;
+};
+
+static void count_entry(void *ctx, struct ferry_sim *sim, uint32_t address)
+{
+    struct entries *seen = ctx;
+    assert_true(address == seen->start || address == seen->tick);
+    assert_true(ferry_sim_time_ns(sim) >= seen->last_ns);
+    seen->last_ns = ferry_sim_time_ns(sim);
+    seen->starts += address == seen->start;
+    seen->ticks += address == seen->tick;
+}
+
+/* The program counts its interrupts itself; the vector table says where its handlers are. */
+static void every_entry_of_a_function_is_heard_once(void **state)
+{
+    struct entries seen = {0};
+    uint32_t vectors[16];
+    (void)state;
+    kit_open(&kit, "storm", NULL);
+    memcpy(vectors, ferry_sim_flash(kit.sim, NULL), sizeof vectors);
+    seen.start = vectors[1] & ~1u;
+    seen.tick = vectors[15] & ~1u;
+    assert_int_equal(ferry_sim_on_enter(kit.sim, vectors[1], count_entry, &seen), FERRY_SIM_OK);
+    assert_int_equal(ferry_sim_on_enter(kit.sim, vectors[15], count_entry, &seen), FERRY_SIM_OK);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_run_for(kit.sim, 1000 * MS);
+    assert_int_equal(kit_result(&kit, 0), GREEN);
+    assert_int_equal(seen.starts, 1);
+    assert_in_range(seen.ticks, 1000, UINT32_MAX);
+    assert_int_equal(seen.ticks, kit_result(&kit, 2));
+    ferry_sim_reset(kit.sim);
+    ferry_sim_run_for(kit.sim, MS);
+    assert_int_equal(seen.starts, 2);
+    assert_int_equal(ferry_sim_on_enter(kit.sim, 0x08000100, count_entry, &seen), FERRY_SIM_OK);
+    assert_int_equal(ferry_sim_on_enter(kit.sim, 0x08000102, count_entry, &seen), FERRY_SIM_OK);
+    assert_int_equal(ferry_sim_on_enter(kit.sim, 0x08000104, count_entry, &seen),
+                     FERRY_SIM_E_ARGUMENT);
+    kit_close(&kit);
+}
+
 static void events_are_json(void **state)
 {
     (void)state;
@@ -197,6 +240,7 @@ int main(void)
         cmocka_unit_test(restore_goes_back_completely),
         cmocka_unit_test(thousands_of_restores),
         cmocka_unit_test(predicate_tick_and_stop),
+        cmocka_unit_test(every_entry_of_a_function_is_heard_once),
         cmocka_unit_test(events_are_json),
         cmocka_unit_test(a_slower_core_on_the_same_wire),
         cmocka_unit_test(the_watchdog_resets_when_told),

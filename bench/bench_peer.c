@@ -1,0 +1,107 @@
+#include "bench_peer.h"
+
+#include "ferry/image.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOT_B_START = 0x08040000, SLOT_B_END = 0x08080000 };
+
+_Noreturn void bench_die(const char *what)
+{
+    fprintf(stderr, "bench: %s\n", what);
+    exit(1);
+}
+
+struct bench_file bench_read(const char *path)
+{
+    struct bench_file file = {NULL, 0};
+    FILE *in = fopen(path, "rb");
+
+    if (in == NULL || fseek(in, 0, SEEK_END) != 0) {
+        bench_die(path);
+    }
+    file.size = (size_t)ftell(in);
+    file.bytes = calloc(1, file.size + 1);
+    rewind(in);
+    if (file.bytes == NULL || fread(file.bytes, 1, file.size, in) != file.size) {
+        bench_die(path);
+    }
+    fclose(in);
+    return file;
+}
+
+uint32_t bench_peer_now_ms(const struct bench_peer *peer)
+{
+    return (uint32_t)(ferry_sim_time_ns(peer->sim) / 1000000);
+}
+
+static void on_uart(void *ctx, struct ferry_sim *sim, unsigned port, uint8_t byte)
+{
+    struct bench_peer *peer = ctx;
+    (void)sim;
+    (void)port;
+    ferry_sender_input(&peer->sender, &byte, 1, bench_peer_now_ms(peer));
+}
+
+void bench_peer_load(struct bench_peer *peer, const struct bench_file *factory)
+{
+    uint8_t noise[4096];
+
+    if (ferry_sim_create(&peer->sim, "stm32f411_blackpill", NULL) != FERRY_SIM_OK ||
+        ferry_sim_load_hex(peer->sim, (const char *)factory->bytes, factory->size) !=
+            FERRY_SIM_OK) {
+        bench_die("the board cannot be made");
+    }
+    memset(noise, 0x5A, sizeof(noise));
+    for (uint32_t at = SLOT_B_START; at < SLOT_B_END; at += sizeof(noise)) {
+        ferry_sim_load(peer->sim, at, noise, sizeof(noise));
+    }
+    ferry_sim_on_uart(peer->sim, 0, on_uart, peer);
+    ferry_sim_uart_baud(peer->sim, 0, BENCH_BAUD);
+    ferry_sender_init(&peer->sender, 1);
+}
+
+void bench_peer_pump(struct bench_peer *peer)
+{
+    struct ferry_sender_want want;
+
+    while (ferry_sender_wants(&peer->sender, &want)) {
+        memcpy(want.buffer, peer->image->bytes + want.offset, want.size);
+        ferry_sender_supply(&peer->sender, want.size, bench_peer_now_ms(peer));
+    }
+    peer->wire->pump(peer->sim, &peer->sender);
+}
+
+uint64_t bench_peer_finish(struct bench_peer *peer, const char *what)
+{
+    uint64_t started_ns = ferry_sim_time_ns(peer->sim);
+    int status;
+
+    while ((status = ferry_sender_step(&peer->sender, bench_peer_now_ms(peer))) == FERRY_MORE) {
+        bench_peer_pump(peer);
+        ferry_sim_run_for(peer->sim, BENCH_QUANTUM_NS);
+    }
+    if (status != FERRY_OK) {
+        fprintf(stderr, "bench: %s: %s\n", what, ferry_status_name(status));
+        exit(1);
+    }
+    return ferry_sim_time_ns(peer->sim) - started_ns;
+}
+
+struct ferry_open bench_open_of(const struct bench_file *image)
+{
+    struct ferry_image_header header;
+
+    if (ferry_image_parse_header(image->bytes, &header) != FERRY_OK) {
+        bench_die("not an image");
+    }
+    uint32_t tlvs = header.header_size + header.payload_size;
+    return (struct ferry_open){.protocol = FERRY_PROTOCOL_VERSION,
+                               .total_size = (uint32_t)image->size,
+                               .tlv_size = (uint16_t)(image->size - tlvs),
+                               .header = image->bytes,
+                               .vectors = image->bytes + header.header_size,
+                               .tlvs = image->bytes + tlvs};
+}
