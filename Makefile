@@ -5,7 +5,7 @@
 #   make torture    long sweeps: power cuts with many seeds
 #   make bench      tables of speed, in virtual time where a board is involved
 #   make size       flash, RAM and stack of each board build; fails above the limits
-#   make fuzz       libFuzzer, FUZZ_SECONDS each (60)
+#   make fuzz       libFuzzer, FUZZ_SECONDS each (60); then hostile frames at every virtual board
 #   make install    host programs into PREFIX (/usr/local), DESTDIR respected
 #   make flash      a real board: BOARD=... PROBE=openocd|stlink|dfu FACTORY=factory.hex
 
@@ -63,7 +63,7 @@ bench: host boards
 size: boards
 	@tools/size $(BOARDS)
 
-fuzz: setup
+fuzz: host boards
 	$(call build,fuzz)
 	@tools/fuzz --seconds $(FUZZ_SECONDS)
 
