@@ -94,7 +94,7 @@ void ferry_sender_open(struct ferry_sender *sender, const struct ferry_open *ope
         start_crc(sender, 0);
     }
     sender->total = open->total_size;
-    start_request(sender, FERRY_OPENED, size, FERRY_SENDER_REQUEST_MS, now_ms);
+    start_request(sender, FERRY_OPENED, size, FERRY_SENDER_OPEN_MS, now_ms);
 }
 
 void ferry_sender_data(struct ferry_sender *sender, uint32_t now_ms)
@@ -470,8 +470,13 @@ void ferry_sender_supply(struct ferry_sender *sender, uint32_t size, uint32_t no
 
 static int step_request(struct ferry_sender *sender, uint32_t now_ms)
 {
-    if (elapsed(sender->started_ms, now_ms) >= sender->total_ms) {
+    uint32_t gone_ms = elapsed(sender->started_ms, now_ms);
+    if (gone_ms >= sender->total_ms) {
         return finish(sender, FERRY_TIMEOUT);
+    }
+    if (gone_ms >= FERRY_SENDER_QUICK_MS && sender->request == FERRY_QUERY &&
+        sender->repeat_ms < FERRY_SENDER_QUERY_REPEAT_MS) {
+        sender->repeat_ms = FERRY_SENDER_QUERY_REPEAT_MS;
     }
     if (!output_waits(sender) && elapsed(sender->repeated_ms, now_ms) >= sender->repeat_ms) {
         sender->output_used = 0; /* the same frame again */
@@ -479,6 +484,8 @@ static int step_request(struct ferry_sender *sender, uint32_t now_ms)
         sender->counts.repeats++;
         if (sender->repeat_ms == FERRY_SENDER_BUSY_MS) {
             sender->repeat_ms = FERRY_SENDER_REPEAT_MS;
+        } else if (sender->request == FERRY_OPEN) {
+            sender->repeat_ms *= 2; /* each one costs the node a signature check */
         }
     }
     return FERRY_MORE;

@@ -1,10 +1,13 @@
 #include "link.h"
 
+#include "ferry/supervisor.h"
+
 #include <string.h>
 
 enum {
     QUICK_REPEAT_MS = 20, /* a bootloader listens 50 ms */
-    QUICK_TOTAL_MS = 3000,
+    QUICK_TOTAL_MS =
+        FERRY_LISTEN_PATIENCE_MS + 2000, /* it may verify nearly as long as it listens */
     INPUT_SIZE = 256,
     STUCK_MS = 10000 /* a full buffer of 4 KB at 9,600 baud takes half of it */
 };

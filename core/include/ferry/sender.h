@@ -15,9 +15,11 @@
  * erase loses nothing. No heap, no globals; not for interrupts.
  *
  * Time-outs, and why (a request is repeated unchanged, so a repeat does no harm):
- *   answer   QUERY 0.5 s, others 1.5 s: OPEN checks a signature (0.3 s on a Cortex-M4 at 100 MHz).
- *   request  6 s: a running application that erases a sector is deaf for 1-2 s, 4 s at worst
- *            (128 KB by bytes: DS10314, table 45). CLOSE 30 s: a large slot is hashed meanwhile.
+ *   answer   QUERY 0.5 s, others 1.5 s: OPEN checks a signature (0.4 s on a Cortex-M4 at 100 MHz, 3
+ * s and more at 16 MHz, where its PLL does not lock): its pause doubles, as each repeat is checked
+ * too. request  6 s: a running application that erases a sector is deaf for 1-2 s, 4 s at worst
+ *            (128 KB by bytes: DS10314, table 45). OPEN 15 s: before the check, a node that just
+ *            started answers each QUERY that came in meanwhile. CLOSE 30 s: a large slot is hashed.
  *   DATA     silence of 0.6 s brings a QUERY as a probe: bytes arrive in order, so its answer
  * proves that what was not acknowledged before it is lost, or that the node restarted. Five seconds
  * without any answer: go back. Three times in vain: TIMEOUT.
@@ -29,8 +31,10 @@
 
 enum {
     FERRY_SENDER_QUERY_REPEAT_MS = 500,
+    FERRY_SENDER_QUICK_MS = 1000, /* a QUERY is repeated faster than that for so long only */
     FERRY_SENDER_REPEAT_MS = 1500,
     FERRY_SENDER_REQUEST_MS = 6000,
+    FERRY_SENDER_OPEN_MS = 15000,
     FERRY_SENDER_CLOSE_MS = 30000,
     FERRY_SENDER_BUSY_MS = 200, /* pause after BUSY, and after an answer that means "not yet" */
     FERRY_SENDER_PROBE_MS = 600,
@@ -104,7 +108,8 @@ void ferry_sender_restart(struct ferry_sender *sender);
  * drops it). `now_ms` wraps.
  *
  * QUERY -> result.info.   repeat_ms: pause between repeats; total_ms: when to give up.
- *   A short repeat_ms (20) catches a bootloader in its first 50 ms.
+ *   A short repeat_ms (20) catches a bootloader in its first 50 ms, for FERRY_SENDER_QUICK_MS; one
+ *   that verifies for seconds hears what came in meanwhile, and must answer all of it before OPEN.
  * OPEN -> result.opened; ends with the node's verdict. `open` is copied.
  * DATA: to be started after an OPEN that was OK; ends when every byte is acknowledged. Ends early
  *   with NOT_OPEN or BAD_SESSION when the node restarted (OPEN again: it resumes), TIMEOUT, or the
