@@ -147,6 +147,8 @@ static void judge(struct sweep_peer *peer, uint32_t now_ms)
         wait_for_application(peer, now_ms);
     } else if (bootloader && has_confirmed_ours(peer, info)) {
         wait_for_application(peer, now_ms);
+    } else if (candidate && info->phase == FERRY_PHASE_PENDING && bootloader) {
+        wait_for_application(peer, now_ms); /* reset now, it would verify again, for ever */
     } else if (candidate && info->phase == FERRY_PHASE_PENDING) {
         reset(peer, AWAY_MS, now_ms);
     } else if (candidate && info->phase == FERRY_PHASE_NONE && info->outcome != 0) {
@@ -228,8 +230,9 @@ static void answered(struct sweep_peer *peer, int status, uint32_t now_ms)
         reset(peer, START_MS, now_ms);
     } else if (status == FERRY_JOURNAL_FULL) {
         reset(peer, RESTART_MS, now_ms);
-    } else if (is_lost_contact(status)) {
-        ask(peer, now_ms);
+    } else if (is_lost_contact(status) ||
+               (!peer->story->good && !data && status == FERRY_TRIAL_EXHAUSTED)) {
+        ask(peer, now_ms); /* a repeated CLOSE: meanwhile the bad image had all its starts */
     } else {
         sweep_violation(peer, "2: %s was refused: verdict %d", data ? "DATA" : "CLOSE", status);
     }
