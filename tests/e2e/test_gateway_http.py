@@ -602,6 +602,24 @@ def test_answers_again(tmp_path, node, server, images):
     assert process.wait(5) == 0
 
 
+def test_confirmed_release_is_not_sent_again(tmp_path, node, server):
+    log = tmp_path / "gateway.log"
+    config = write_config(tmp_path, node, both(server), poll_s=1)
+    with open(log, "w") as out:
+        process = subprocess.Popen([str(BIN / "ferry-gateway"), "--log-level", "debug", "--config", str(config)],
+                                   stderr=out)
+    node.wait_for("confirmed", 30)
+    polls, end = 0, time.monotonic() + 30
+    while polls < 4:  # rounds after the one that sent it
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.1)
+        polls = log.read_text().count("2.0.0 runs already")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(5) == 0
+    assert log.read_text().count("the node takes 2.0.0") == 1, log.read_text()
+    assert node.events()[-1]["erases"] == 1 and node.info()["running"] == "B"
+
+
 def test_example_configuration(tmp_path):
     token = tmp_path / "token"
     token.write_text("abc\n")

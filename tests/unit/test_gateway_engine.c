@@ -51,6 +51,27 @@ static void what_runs_already_is_left_alone(void **state)
     assert_int_equal(run_again(), GATEWAY_RESULT_SUCCEEDED);
 }
 
+/* A source that goes on offering the release: each poll asks the node, none sends. */
+static void what_was_confirmed_is_not_sent_again(void **state)
+{
+    (void)state;
+    assert_int_equal(run(), GATEWAY_RESULT_SUCCEEDED);
+    for (uint32_t poll = 1; poll <= 5; poll++) {
+        uint32_t queries = node.count[QUERY];
+        heard.count = 0;
+        assert_int_equal(run_again(), GATEWAY_RESULT_NOTHING);
+        assert_int_equal(source.checks, 1 + poll);
+        assert_true(node.count[QUERY] > queries);
+        assert_int_equal(heard.events[heard.count - 1], GATEWAY_EVENT_CURRENT);
+    }
+    assert_int_equal(node.count[OPEN], 1);
+    assert_int_equal(node.count[DATA], 1);
+    assert_int_equal(node.count[RESET], 1);
+    begin(); /* a gateway without memory: INFO says it */
+    assert_int_equal(run_round(), GATEWAY_RESULT_NOTHING);
+    assert_int_equal(node.count[OPEN], 1);
+}
+
 static void nothing_offered(void **state)
 {
     (void)state;
@@ -449,6 +470,7 @@ int main(void)
         ENGINE_TEST(source_in_small_portions),
         ENGINE_TEST(resumes_where_the_node_says),
         ENGINE_TEST(what_runs_already_is_left_alone),
+        ENGINE_TEST(what_was_confirmed_is_not_sent_again),
         ENGINE_TEST(nothing_offered),
         ENGINE_TEST(polls_are_spread),
         ENGINE_TEST(source_says_when_to_come_back),

@@ -100,6 +100,8 @@ static void accept_image(void)
 {
     node.info.phase = FERRY_PHASE_PENDING;
     node.info.candidate = engine.slot;
+    node.info.slots[engine.slot].version = engine.image.version;
+    node.info.slots[engine.slot].content = FERRY_CONTENT_VERIFIED;
     memcpy(node.info.candidate_hash, engine.hash, FERRY_HASH_SIZE);
 }
 
