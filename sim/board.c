@@ -162,6 +162,11 @@ static void handle_stop(struct ferry_sim *b, enum sim_cpu_stop why)
         b->s.nvic.bfar = b->fault_address;
         sim_exception_fault(b, SIM_EXC_BUS, SIM_CFSR_PRECISERR | SIM_CFSR_BFARVALID, "bad write");
         break;
+    case SIM_CPU_MPU_FAULT:
+        b->s.nvic.mmfar = b->fault_address;
+        sim_exception_fault(b, SIM_EXC_MEM, SIM_CFSR_DACCVIOL | SIM_CFSR_MMARVALID,
+                            "the MPU allows no access");
+        break;
     case SIM_CPU_FETCH_FAULT:
         sim_exception_fault(b, SIM_EXC_BUS, SIM_CFSR_IBUSERR, "bad instruction fetch");
         break;
@@ -219,6 +224,7 @@ static void settle(struct ferry_sim *b)
     }
     if (b->s.reset_pending && b->s.powered && !b->s.cut_pending)
         sim_reset_chip(b, b->s.reset_pending);
+    sim_mpu_settle(b);
 }
 
 static enum ferry_sim_stop run(struct ferry_sim *b, uint64_t limit_ps, ferry_sim_predicate done,

@@ -8,6 +8,8 @@
  *    would run the block's start twice. So callbacks only move the deadline (sim_kick).
  *  - Memory mapped read-only from the start does not catch stores; mapped whole and protected it
  * does.
+ *  - A page of RAM without permissions is asked about only until the first access that was let
+ *    through; registers without permissions each time.
  *  - After a data fault the PC is the start of the block. The stacked PC of a fault is that.
  */
 #include "sim_internal.h"
@@ -142,8 +144,16 @@ static bool on_bad_access(uc_engine *uc, uc_mem_type type, uint64_t address, int
             sim_flash_store(b, offset, (unsigned)size, (uint32_t)value);
         return true;
     }
+    bool guarded = (type == UC_MEM_READ_PROT || type == UC_MEM_WRITE_PROT) &&
+                   sim_bus_ram(b, (uint32_t)address, 1) != NULL;
+    if (guarded && !sim_mpu_denies(b, (uint32_t)address, (uint32_t)size))
+        return true; /* and on_guard_read or on_guard_write is next */
+    while (guarded && !sim_mpu_denies(b, (uint32_t)address, 1))
+        address++; /* MMFAR: the part of an unaligned access that is in the region */
     b->fault_address = (uint32_t)address;
-    if (type == UC_MEM_FETCH_UNMAPPED || type == UC_MEM_FETCH_PROT)
+    if (guarded)
+        b->cpu_stop = SIM_CPU_MPU_FAULT;
+    else if (type == UC_MEM_FETCH_UNMAPPED || type == UC_MEM_FETCH_PROT)
         b->cpu_stop = address >= 0xF0000000u ? SIM_CPU_EXC_RETURN : SIM_CPU_FETCH_FAULT;
     else if (type == UC_MEM_WRITE_UNMAPPED || type == UC_MEM_WRITE_PROT)
         b->cpu_stop = SIM_CPU_WRITE_FAULT;
@@ -164,6 +174,27 @@ static void on_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t val
     (void)uc;
     const struct sim_region *r = ctx;
     sim_bus_write(r->b, r->base + (uint32_t)offset, size, (uint32_t)value);
+}
+
+/* RAM in a page with an MPU guard. An access within a page comes here whole, aligned or not. */
+static uint64_t on_guard_read(uc_engine *uc, uint64_t offset, unsigned size, void *ctx)
+{
+    (void)uc;
+    const struct sim_region *r = ctx;
+    uint64_t value = 0;
+    const uint8_t *ram = sim_bus_ram(r->b, r->base + (uint32_t)offset, size);
+    if (ram && size <= sizeof value)
+        memcpy(&value, ram, size);
+    return value;
+}
+
+static void on_guard_write(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *ctx)
+{
+    (void)uc;
+    const struct sim_region *r = ctx;
+    uint8_t *ram = sim_bus_ram(r->b, r->base + (uint32_t)offset, size);
+    if (ram && size <= sizeof value && !r->b->dead)
+        memcpy(ram, &value, size);
 }
 
 /* Bit-band aliases (RM0383 2.2.5): a word for each bit; the region's base is the aliased memory. */
@@ -224,6 +255,22 @@ static bool map_peripherals(struct ferry_sim *b)
            map_band(b, BITBAND_RAM, b->chip->ram_size * 32u, b->chip->ram_base);
 }
 
+/* As registers every access comes to us; the permissions come first and can stop it at once. */
+bool sim_cpu_guard(struct ferry_sim *b, uint32_t page, bool on)
+{
+    struct sim_region *r = &b->guard[page];
+    uint32_t offset = page * SIM_GUARD_PAGE, base = b->chip->ram_base + offset;
+    if (uc_mem_unmap(b->uc, base, SIM_GUARD_PAGE) != UC_ERR_OK)
+        return false;
+    *r = (struct sim_region){.b = on ? b : NULL, .base = base};
+    if (!on)
+        return uc_mem_map_ptr(b->uc, base, SIM_GUARD_PAGE, UC_PROT_ALL, b->ram + offset) ==
+               UC_ERR_OK;
+    return uc_mmio_map(b->uc, base, SIM_GUARD_PAGE, on_guard_read, r, on_guard_write, r) ==
+               UC_ERR_OK &&
+           uc_mem_protect(b->uc, base, SIM_GUARD_PAGE, UC_PROT_NONE) == UC_ERR_OK;
+}
+
 /* On the data bus only: code cannot run from there (RM0090 2.3.1). */
 static bool map_ccm(struct ferry_sim *b)
 {
@@ -270,6 +317,8 @@ int sim_cpu_open(struct ferry_sim *b)
     b->restores = 0;
     memset(b->exec_map, 0, b->chip->flash_size / SIM_CHUNK);
     b->ram_executed = false;
+    memset(b->guard, 0, sizeof b->guard);
+    sim_mpu_changed(b);
     if (uc_ctl_set_cpu_model(b->uc, UC_CPU_ARM_CORTEX_M4) != UC_ERR_OK || !map_memory(b) ||
         !map_peripherals(b) || !add_hooks(b)) {
         sim_cpu_close(b);

@@ -45,8 +45,17 @@ static void fill_frame(struct ferry_sim *b, uint32_t *frame, bool extended, uint
     frame[25] = 0;
 }
 
-/* Push the frame. @return EXC_RETURN; *stacked is false when the stack was not RAM */
-static uint32_t push_frame(struct ferry_sim *b, int exc, bool *stacked)
+/* What CFSR says of a frame at sp; 0: nothing is wrong with it */
+static uint32_t stack_error(struct ferry_sim *b, uint32_t sp, uint32_t size)
+{
+    if (sim_mpu_denies(b, sp, size)) /* at the priority before the exception (B1.5.6) */
+        return SIM_CFSR_MSTKERR;
+    return sim_bus_ram(b, sp, size) ? 0 : SIM_CFSR_STKERR;
+}
+
+/* Push the frame. @return EXC_RETURN; *error as stack_error: then it is not in memory, SP is as if
+ */
+static uint32_t push_frame(struct ferry_sim *b, int exc, uint32_t *error)
 {
     uint32_t control = sim_cpu_get(b, UC_ARM_REG_CONTROL);
     uint32_t xpsr = sim_cpu_get(b, UC_ARM_REG_XPSR);
@@ -57,10 +66,9 @@ static uint32_t push_frame(struct ferry_sim *b, int exc, bool *stacked)
     uint32_t frame[EXTENDED_WORDS];
     fill_frame(b, frame, extended, (xpsr & ~XPSR_ALIGN) | ((sp & 4u) ? XPSR_ALIGN : 0));
     sp = (sp - words * 4u) & ~7u;
-    uint8_t *memory = sim_bus_ram(b, sp, words * 4u);
-    *stacked = memory != NULL;
-    if (memory)
-        memcpy(memory, frame, words * 4u);
+    *error = stack_error(b, sp, words * 4u);
+    if (*error == 0)
+        memcpy(sim_bus_ram(b, sp, words * 4u), frame, words * 4u);
     /* Handler mode is on MSP and privileged from here: then SP, CONTROL. */
     sim_cpu_set(b, UC_ARM_REG_XPSR_NZCVQG, (xpsr & ~(0x1FFu | XPSR_IT)) | XPSR_T | (uint32_t)exc);
     sim_cpu_set(b, psp ? UC_ARM_REG_PSP : UC_ARM_REG_MSP, sp);
@@ -78,9 +86,8 @@ static void set_bit(uint32_t *map, int bit, bool on)
 
 static void enter(struct ferry_sim *b, int exc)
 {
-    bool stacked;
-    uint32_t vector = 0;
-    uint32_t exc_return = push_frame(b, exc, &stacked);
+    uint32_t vector = 0, error;
+    uint32_t exc_return = push_frame(b, exc, &error);
     b->s.counters.exceptions++;
     b->s.now_ps += ENTRY_CYCLES * b->s.rcc.ps_per_cycle;
     b->s.sleeping = false;
@@ -89,8 +96,12 @@ static void enter(struct ferry_sim *b, int exc)
     bool vector_ok = read_vector(b, exc, &vector);
     sim_cpu_set(b, UC_ARM_REG_LR, exc_return);
     sim_cpu_set(b, UC_ARM_REG_PC, vector | 1u);
-    if (!stacked && exc != SIM_EXC_HARD) {
-        sim_exception_fault(b, SIM_EXC_BUS, SIM_CFSR_STKERR, "exception stack is not RAM");
+    b->s.nvic.cfsr |= error;
+    if (error != 0 && exc != SIM_EXC_HARD) { /* which is entered all the same (B1.5.14) */
+        bool mpu = error == SIM_CFSR_MSTKERR;
+        sim_exception_fault(b, mpu ? SIM_EXC_MEM : SIM_EXC_BUS, error,
+                            mpu ? "the MPU allows no access to the exception stack"
+                                : "exception stack is not RAM");
     } else if (!vector_ok) {
         b->s.nvic.hfsr |= HFSR_VECTTBL;
         if (exc == SIM_EXC_HARD)
@@ -214,6 +225,11 @@ void sim_exception_return(struct ferry_sim *b, uint32_t exc_return)
     uint32_t size = ((exc_return & 0x10u) ? BASIC_WORDS : EXTENDED_WORDS) * 4u;
     const uint8_t *memory = sim_bus_ram(b, sp, size);
     leave(b, exc);
+    if (sim_mpu_denies(b, sp, size)) {
+        sim_exception_fault(b, SIM_EXC_MEM, SIM_CFSR_MUNSTKERR,
+                            "the MPU allows no access to the return stack");
+        return;
+    }
     if (!memory) {
         sim_exception_fault(b, SIM_EXC_BUS, SIM_CFSR_UNSTKERR, "return stack is not RAM");
         return;

@@ -232,7 +232,7 @@ int ferry_sim_restore(struct ferry_sim *sim, const struct ferry_sim_snapshot *sn
     sim_cpu_load(sim, &snapshot->regs);
     sim->dead = sim->bus_fault = sim->watch_masks = sim->flush_pending = false;
     sim_replay_forget(sim);
-    sim_kick(sim);
+    sim_mpu_changed(sim);
     return FERRY_SIM_OK;
 }
 

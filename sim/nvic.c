@@ -1,4 +1,4 @@
-/* NVIC, SysTick, SCB, MPU registers, DWT cycle counter: the private peripheral bus (ARMv7-M B3). */
+/* NVIC, SysTick, SCB, DWT cycle counter: the private peripheral bus (ARMv7-M B3). */
 #include "sim_internal.h"
 
 #include <string.h>
@@ -12,7 +12,6 @@
 #define DWT_CYCCNTENA 1u
 #define DEMCR_TRCENA  (1u << 24)
 #define AIRCR_KEY     0x05FAu
-#define MPU_REGIONS   8u
 
 void sim_nvic_reset(struct ferry_sim *b)
 {
@@ -25,6 +24,7 @@ void sim_nvic_reset(struct ferry_sim *b)
     n->fpccr = 0xC0000000u;
     n->dwt_ctrl = 0x40000000u;
     b->s.timer[SIM_T_SYSTICK] = SIM_NEVER;
+    sim_mpu_changed(b);
 }
 
 /* ---- pending and priorities ---- */
@@ -319,38 +319,6 @@ static void nvic_write(struct ferry_sim *b, uint32_t offset, uint32_t value, uin
     }
 }
 
-static uint32_t mpu_read(const struct sim_nvic *n, uint32_t offset)
-{
-    uint32_t region = n->mpu_rnr % MPU_REGIONS;
-    switch (offset) {
-    case 0xD90:
-        return MPU_REGIONS << 8;
-    case 0xD94:
-        return n->mpu_ctrl;
-    case 0xD98:
-        return n->mpu_rnr;
-    default:
-        return (offset & 4u) ? n->mpu_rbar[region] : n->mpu_rasr[region];
-    }
-}
-
-static void mpu_write(struct sim_nvic *n, uint32_t offset, uint32_t value)
-{
-    if (offset == 0xD94) {
-        n->mpu_ctrl = value & 7u;
-    } else if (offset == 0xD98) {
-        n->mpu_rnr = value & 0xFFu;
-    } else if (offset >= 0xD9C && offset <= 0xDB8) {
-        if ((offset & 4u) && (value & 0x10u)) /* RBAR.VALID chooses the region */
-            n->mpu_rnr = value & 0xFu;
-        uint32_t region = n->mpu_rnr % MPU_REGIONS;
-        if (offset & 4u)
-            n->mpu_rbar[region] = value & ~0x1Fu;
-        else
-            n->mpu_rasr[region] = value;
-    }
-}
-
 static uint32_t scb_read(struct ferry_sim *b, uint32_t offset)
 {
     struct sim_nvic *n = &b->s.nvic;
@@ -392,7 +360,7 @@ static uint32_t scb_read(struct ferry_sim *b, uint32_t offset)
     case 0xF3C:
         return n->fpdscr;
     default:
-        return offset >= 0xD90 && offset <= 0xDB8 ? mpu_read(n, offset) : 0;
+        return offset >= 0xD90 && offset <= 0xDB8 ? sim_mpu_read(n, offset) : 0;
     }
 }
 
@@ -476,7 +444,7 @@ static void scb_write(struct ferry_sim *b, uint32_t offset, uint32_t value, uint
         n->fpdscr = value;
         break;
     default:
-        mpu_write(n, offset, value);
+        sim_mpu_write(b, offset, value);
         break;
     }
 }

@@ -34,6 +34,9 @@
 #define SIM_OPTION_BASE    0x1FFFC000u
 #define SIM_OPTION_SIZE    0x1000u
 #define SIM_REGIONS        48u
+#define SIM_MPU_REGIONS    8u
+#define SIM_GUARD_PAGE     0x400u /* the engine's own page for this core */
+#define SIM_GUARD_PAGES    128u   /* RAM of the largest chip */
 
 /* Exception numbers (ARMv7-M B1.5.2). */
 enum {
@@ -53,6 +56,9 @@ enum {
 /* CFSR bits (ARMv7-M B3.2.15). */
 #define SIM_CFSR_IACCVIOL    (1u << 0)
 #define SIM_CFSR_DACCVIOL    (1u << 1)
+#define SIM_CFSR_MUNSTKERR   (1u << 3)
+#define SIM_CFSR_MSTKERR     (1u << 4)
+#define SIM_CFSR_MMARVALID   (1u << 7)
 #define SIM_CFSR_IBUSERR     (1u << 8)
 #define SIM_CFSR_PRECISERR   (1u << 9)
 #define SIM_CFSR_IMPRECISERR (1u << 10)
@@ -93,7 +99,7 @@ struct sim_nvic {
     uint8_t priority[SIM_EXC_MAX];
     uint32_t vtor, prigroup, scr, ccr, shcsr_enable;
     uint32_t cfsr, hfsr, mmfar, bfar, cpacr, fpccr, fpcar, fpdscr, demcr;
-    uint32_t mpu_ctrl, mpu_rnr, mpu_rbar[8], mpu_rasr[8];
+    uint32_t mpu_ctrl, mpu_rnr, mpu_rbar[SIM_MPU_REGIONS], mpu_rasr[SIM_MPU_REGIONS];
     uint32_t systick_ctrl, systick_load, systick_left; /* left: ticks, while stopped */
     bool systick_flag;
     uint32_t dwt_ctrl, cyccnt_base;
@@ -264,6 +270,7 @@ enum sim_cpu_stop {
     SIM_CPU_READ_FAULT,
     SIM_CPU_WRITE_FAULT,
     SIM_CPU_FETCH_FAULT,
+    SIM_CPU_MPU_FAULT,
 };
 
 /** What a register callback of the engine needs to know. */
@@ -329,12 +336,14 @@ struct ferry_sim {
 
     uc_engine *uc;
     struct sim_region region[SIM_REGIONS];
+    struct sim_region guard[SIM_GUARD_PAGES]; /* pages of RAM with an MPU guard; b NULL: without */
     unsigned region_count;
     int cpu_stop; /* enum sim_cpu_stop, set by hooks */
     uint32_t fault_address;
     uint32_t restores; /* since the engine was made */
     uint8_t *exec_map; /* per SIM_CHUNK of flash: code was run from there */
     bool ram_executed;
+    bool mpu_changed; /* the guards are not yet as the MPU's registers say */
 
     uint8_t *cells;  /* what the flash holds */
     uint8_t *view;   /* what the core sees: cells, but for stale cache lines and weak bits */
@@ -405,6 +414,18 @@ void sim_cpu_set(struct ferry_sim *b, int reg, uint32_t value);
 /** Forget translated code of flash [offset, offset + size): now, between runs. */
 void sim_cpu_flush(struct ferry_sim *b, uint32_t offset, uint32_t size);
 void sim_cpu_flush_ram(struct ferry_sim *b);
+/** Between runs: sim_mpu_denies is asked about each access to this page of RAM, or no longer. */
+bool sim_cpu_guard(struct ferry_sim *b, uint32_t page, bool on);
+
+/* ---- mpu.c ---- */
+uint32_t sim_mpu_read(const struct sim_nvic *n, uint32_t offset);
+void sim_mpu_write(struct ferry_sim *b, uint32_t offset, uint32_t value);
+/** Its registers are others than before, or the engine is new. */
+void sim_mpu_changed(struct ferry_sim *b);
+/** Between runs: guard the pages that the registers name. */
+void sim_mpu_settle(struct ferry_sim *b);
+/** A region without access holds one of these bytes, and counts at the core's present priority. */
+bool sim_mpu_denies(struct ferry_sim *b, uint32_t address, uint32_t size);
 
 /* ---- exception.c ---- */
 /** Take the exception that is due, if any. @return true when one was taken */

@@ -10,6 +10,7 @@ void Reset_Handler(void);
 void Default_Handler(void);
 #define WEAK __attribute__((weak, alias("Default_Handler")))
 WEAK void HardFault_Handler(void);
+WEAK void MemManage_Handler(void);
 WEAK void BusFault_Handler(void);
 WEAK void UsageFault_Handler(void);
 WEAK void SVC_Handler(void);
@@ -31,6 +32,7 @@ __attribute__((section(".vectors"), used)) static void (*const vectors[16 + 86])
     [1] = Reset_Handler,
     [2] = Default_Handler,
     [3] = HardFault_Handler,
+    [4] = MemManage_Handler,
     [5] = BusFault_Handler,
     [6] = UsageFault_Handler,
     [11] = SVC_Handler,

@@ -86,6 +86,54 @@ static void bit_band_and_cycle_counter(void **state)
     kit_close(&kit);
 }
 
+#define GUARD 0x20008420u
+
+static void mpu_guard_is_enforced(void **state)
+{
+    (void)state;
+    enum { MEM = 20, HARD = 23, VIOLATION = 0x82, STACKING = 0x10, FORCED = 1 << 30 };
+    static const uint32_t log[] = {
+        GUARD, /* MPU off */
+        GUARD - 4,
+        (GUARD - 4) << 16 | (GUARD - 8) >> 16,
+        GUARD + 32, /* beside it */
+        (GUARD & 0xFFFFFFu) - 4 + 0xAB000000u,
+        MEM,
+        VIOLATION,
+        GUARD,
+        0,
+        MEM,
+        VIOLATION,
+        GUARD + 28,
+        0,
+        MEM,
+        VIOLATION,
+        GUARD,
+        0,
+        HARD,
+        VIOLATION | STACKING,
+        GUARD + 28,
+        FORCED,
+        GUARD, /* seen from HardFault */
+        GUARD, /* a region above it allows it */
+        HARD,
+        VIOLATION,
+        GUARD,
+        FORCED,
+        GUARD,      /* it is gone */
+        GUARD,      /* FAULTMASK */
+        GUARD + 28, /* no store came through */
+    };
+    kit_open(&kit, "mpu", NULL);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_run_for(kit.sim, 10 * MS);
+    assert_int_equal(kit_result(&kit, 0), GREEN);
+    assert_int_equal(kit_result(&kit, 8), sizeof log / sizeof log[0]);
+    for (unsigned i = 0; i < sizeof log / sizeof log[0]; i++)
+        assert_int_equal(kit_result(&kit, 16 + i), log[i]);
+    kit_close(&kit);
+}
+
 static void interrupt_storm_changes_nothing(void **state)
 {
     (void)state;
@@ -147,6 +195,7 @@ int main(void)
         cmocka_unit_test(fpu_context_survives_an_exception),
         cmocka_unit_test(bit_band_and_cycle_counter),
         cmocka_unit_test(interrupt_storm_changes_nothing),
+        cmocka_unit_test(mpu_guard_is_enforced),
         cmocka_unit_test(misuse_is_told),
         cmocka_unit_test(empty_flash_locks_up_and_only_that),
         cmocka_unit_test(stack_use_is_seen),
