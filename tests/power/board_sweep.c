@@ -9,7 +9,8 @@
  *   --seeds N        random outcomes of a torn erase or journal word (default 16)
  *   --step N         cut at every n-th data word only, by one random outcome (default 1)
  *   --word-seeds N   random outcomes of a torn data word (default 1)
- *   --double N       second cuts in the recovery from each erase or journal cut (default 0)
+ *   --double N       second cuts in the recovery from each erase or journal cut, and from one data
+ *                    word in 16, taken at random (default 0)
  *   --full           every operation with all seeds, and --double 1 at least
  *   --seconds N      stop after this time; the trials are then taken in random order
  *   --seed N         where the random numbers start (default 1)
@@ -38,7 +39,8 @@ enum {
     CLOSE_OPS = 40 /* the record before the answer */,
     PACE = 12,
     LARGE_IMAGE = 0x10000,
-    RESET_STEP = 8 /* of data words, by reset */
+    RESET_STEP = 8,  /* of data words, by reset */
+    DOUBLE_STEP = 16 /* of data words, on average, with a second cut */
 };
 
 struct totals {
@@ -164,7 +166,8 @@ static void add_operation(struct tasks *tasks, const struct sweep_options *optio
         add_single(tasks, op, SWEEP_NRST, base);
         add_single(tasks, op, SWEEP_WDOG, base);
     }
-    for (uint32_t i = 0; !word && i < options->doubles; i++) {
+    bool twice = !word || options->full || next_random(random) % DOUBLE_STEP == 0;
+    for (uint32_t i = 0; twice && i < options->doubles; i++) {
         struct task task = {.first = {op, (uint8_t)(next_random(random) % SWEEP_MODES), base + i},
                             .twice = true};
         uint32_t reach = next_random(random) % 2 == 0 ? 48 : 1024; /* best soon */
