@@ -375,6 +375,7 @@ int ferry_sim_create(struct ferry_sim **out, const char *board,
     b->board = description;
     b->chip = description->chip;
     b->no_hse = o->no_hse;
+    b->no_pll = o->no_pll;
     b->pace = b->cycles_per_halfword = 1;
     b->s.boot0_high = o->boot0_high;
     b->seed = o->seed;

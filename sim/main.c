@@ -46,7 +46,7 @@ static const char help[] =
     "  --until-ms N          stop at that virtual time\n"
     "  --paused              do not run until the control socket says so\n"
     "  --uid HEX             unique id, 24 hex digits\n"
-    "  --no-hse              the crystal never starts\n"
+    "  --no-hse, --no-pll    the crystal never starts, the PLL never locks\n"
     "  --seed N              noise: RAM at power-on, torn words, UART noise\n"
     "  --quiet               no text, only errors\n"
     "  --help, --version\n"
@@ -70,6 +70,7 @@ enum {
     OPT_PAUSED,
     OPT_UID,
     OPT_NO_HSE,
+    OPT_NO_PLL,
     OPT_SEED,
     OPT_QUIET,
     OPT_HELP,
@@ -91,6 +92,7 @@ static const struct option long_options[] = {
     {"paused", no_argument, NULL, OPT_PAUSED},
     {"uid", required_argument, NULL, OPT_UID},
     {"no-hse", no_argument, NULL, OPT_NO_HSE},
+    {"no-pll", no_argument, NULL, OPT_NO_PLL},
     {"seed", required_argument, NULL, OPT_SEED},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"help", no_argument, NULL, OPT_HELP},
@@ -205,6 +207,9 @@ static void take_flag(struct app_options *o, int option)
         break;
     case OPT_NO_HSE:
         o->sim.no_hse = true;
+        break;
+    case OPT_NO_PLL:
+        o->sim.no_pll = true;
         break;
     default:
         o->quiet = true;

@@ -190,7 +190,7 @@ static uint64_t pll_ready_time(struct ferry_sim *b)
         sim_misuse(b, "PLL factors outside their limits: it does not lock");
         return SIM_NEVER;
     }
-    if (input == SIM_NEVER)
+    if (b->no_pll || input == SIM_NEVER)
         return SIM_NEVER;
     return (input > b->s.now_ps ? input : b->s.now_ps) + PLL_LOCK_US * SIM_PS_PER_US;
 }

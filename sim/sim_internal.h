@@ -330,7 +330,7 @@ struct ferry_sim {
 
     const struct sim_board *board;
     const struct sim_chip *chip;
-    bool no_hse;
+    bool no_hse, no_pll;
     uint32_t seed;
     uint8_t uid[FERRY_SIM_UID_BYTES];
 

@@ -5,7 +5,7 @@
 
 /* One poll takes 6 cycles or more, so these are at least 50 ms at HSI's 16 MHz. A crystal starts in
  * about 2 ms (DS10314, 6.3.8), the PLL locks within 300 us. */
-enum { POLLS = 133000 };
+enum { POLLS = 0x24000 /* one instruction loads it */ };
 
 /* Division by 2, 4, 8, 16 in PPRE1 and PPRE2: 4..7; not divided: 0. */
 #define PPRE(div) ((div) == 1 ? 0U : (div) == 2 ? 4U : (div) == 4 ? 5U : (div) == 8 ? 6U : 7U)
@@ -13,15 +13,14 @@ enum { POLLS = 133000 };
 /* Starts the crystal or the PLL by its "on" bit; the bit above it tells that it is ready. */
 static bool start_source(uint32_t on)
 {
-    uint32_t polls = POLLS;
     RCC_REGS->CR |= on;
-    while ((RCC_REGS->CR & on << 1) == 0) {
-        if (polls-- == 0) {
-            RCC_REGS->CR &= ~on; /* the PLL's source can be changed only while it is off */
-            return false;
+    for (uint32_t polls = POLLS; polls != 0; polls--) {
+        if ((RCC_REGS->CR & on << 1) != 0) {
+            return true;
         }
     }
-    return true;
+    RCC_REGS->CR &= ~on; /* the PLL's source can be changed only while it is off */
+    return false;
 }
 
 static bool start_pll(uint32_t input)
@@ -37,15 +36,18 @@ _Static_assert(RCC_CR_HSERDY == RCC_CR_HSEON << 1 && RCC_CR_PLLRDY == RCC_CR_PLL
 void stm32f4_clock_start(void)
 {
     /* The regulator's scale is taken over when the PLL starts (section 5.1.3). */
-    RCC_REGS->APB1ENR |= RCC_APB1_PWR;
-    (void)RCC_REGS->APB1ENR; /* two cycles until the clock is there (errata 2.1.12) */
-    PWR_REGS->CR |= BOARD_PWR_VOS;
+    if (BOARD_PWR_VOS != BOARD_PWR_VOS_RESET) {
+        RCC_REGS->APB1ENR |= RCC_APB1_PWR;
+        (void)RCC_REGS->APB1ENR; /* two cycles until the clock is there (errata 2.1.12) */
+        PWR_REGS->CR |= BOARD_PWR_VOS;
+    }
 
     /* Wait states before the faster clock (section 3.4.1). */
     FLASH_REGS->ACR = BOARD_WAIT_STATES | FLASH_ACR_PRFTEN | FLASH_ACR_ICEN | FLASH_ACR_DCEN;
     RCC_REGS->CFGR = FIELD(PPRE(BOARD_APB1_DIV), 10) | FIELD(PPRE(BOARD_APB2_DIV), 13);
     if (!(start_source(RCC_CR_HSEON) && start_pll(RCC_PLLCFGR_HSE | BOARD_PLL_M_HSE)) &&
         !start_pll(BOARD_PLL_M_HSI)) {
+        RCC_REGS->CFGR = 0; /* buses at HSI's full speed: a divided one is too slow for the UART */
         return;
     }
     RCC_REGS->CFGR |= RCC_CFGR_SW_PLL;

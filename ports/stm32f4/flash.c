@@ -43,6 +43,7 @@ static int finish(void)
 {
     wait_ready();
     uint32_t errors = FLASH_REGS->SR & FLASH_SR_ERRORS;
+    errors |= FLASH_REGS->CR & FLASH_CR_LOCK; /* still locked: it never started */
     FLASH_REGS->SR = FLASH_SR_ERRORS | FLASH_SR_EOP;
     FLASH_REGS->CR = FLASH_CR_LOCK;
     renew_caches();

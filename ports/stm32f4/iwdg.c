@@ -3,9 +3,9 @@
 #include "stm32f4.h"
 
 enum {
-    PRESCALER_64 = 4,       /* 32 kHz / 64 = 500 Hz */
-    RELOAD = 4000 - 1,      /* 8 s */
-    UPDATE_POLLS = 1000000, /* an update takes 5 LSI cycles; it is not worth waiting for ever */
+    PRESCALER_64 = 4,        /* 32 kHz / 64 = 500 Hz */
+    RELOAD = 4000 - 1,       /* 8 s */
+    UPDATE_POLLS = 0x100000, /* an update takes 5 LSI cycles; it is not worth waiting for ever */
 };
 
 void stm32f4_watchdog_start(void)

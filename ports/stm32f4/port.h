@@ -53,8 +53,7 @@ extern const struct ferry_flash stm32f4_flash;
  * A transport of the board. stream.ctx is the ring it receives into (ring.h).
  *   start: pins, clocks, DMA; called once by stm32f4_transports_start.
  *   while_busy: called about every 1 us while the flash is busy, from RAM and with interrupts off,
- *   and before each read of flash, if this transport had the last OPEN; before the first one,
- * always. NULL where DMA needs no help: then the core just stalls.
+ *   and before each read of flash. NULL where DMA needs no help: where all are, the core stalls.
  */
 struct stm32f4_transport {
     struct ferry_stream stream;

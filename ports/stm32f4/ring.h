@@ -22,9 +22,8 @@ struct stm32f4_ring_wiring {
 struct stm32f4_ring {
     const struct stm32f4_ring_wiring *wiring;
     struct stm32f4_dma_stream
-        *stream;              /* of the wiring; here, as it is needed while flash is busy */
-    uint8_t *own;             /* the small ring */
-    void (*while_busy)(void); /* of the transport */
+        *stream;  /* of the wiring; here, as it is needed while flash is busy */
+    uint8_t *own; /* the small ring */
     uint8_t *memory;
     uint32_t half;  /* bytes of each half of `memory` */
     uint32_t taken; /* read position */
@@ -35,8 +34,7 @@ struct stm32f4_ring {
 void stm32f4_ring_start(struct stm32f4_ring *ring, const struct stm32f4_ring_wiring *wiring);
 
 /* `claim` of a stream whose ctx is a ring: receives into the shared memory from now on, drops what
- * was not read; the transport that had it gets its own small one back. Also makes this transport
- * the one that is served while flash is busy. */
+ * was not read; the transport that had it gets its own small one back. */
 void stm32f4_ring_claim(void *ctx);
 
 /* `read` of a stream whose ctx is a ring. */

@@ -14,13 +14,14 @@
 enum {
     TX_SIZE = 2048, /* a power of two; at 10 MHz the DMA is round in 1.6 ms */
     TX_AHEAD = 64,  /* bytes left between the DMA and a new answer: 50 us at 10 MHz */
+    TX_IN_CHIP = 2, /* fetched by the DMA, not yet sent: data register and shift register */
     PINS = 4        /* NSS, SCK, MISO, MOSI */
 };
 
 static struct {
     uint8_t tx[TX_SIZE];
     uint32_t at;     /* where the DMA was when last looked at */
-    uint32_t queued; /* bytes from there to the end of the last answer */
+    uint32_t queued; /* bytes from there until the last answer has left the chip */
     struct stm32f4_ring ring;
 } spi;
 
@@ -50,11 +51,11 @@ static void spi_start(void)
     BOARD_SPI->CR1 = SPI_CR1_SPE; /* the rest zero: slave, mode 0, 8 bits, MSB first */
 }
 
-/* Zeroes what the DMA has sent since the last look. */
+/* Zeroes what the DMA has sent since the last look, and what it sends meanwhile: an answer is put
+ * ahead of where this ends. */
 STM32F4_RAMCODE static void clear_sent(void)
 {
-    uint32_t at = (TX_SIZE - TX_STREAM->NDTR) % TX_SIZE;
-    while (spi.at != at) {
+    while (spi.at != (TX_SIZE - TX_STREAM->NDTR) % TX_SIZE) {
         spi.tx[spi.at] = 0;
         spi.at = (spi.at + 1) % TX_SIZE;
         spi.queued -= spi.queued > 0;
@@ -70,13 +71,17 @@ STM32F4_RAMCODE static void while_busy(void)
     }
 }
 
-/* Starts again where reception was stopped because the ring was full, once all of it was read. */
+/* Starts again where reception was stopped because the ring was full, once all of it was read. An
+ * overrun comes from that, or from any other start of the ring; nothing is received until it ends.
+ */
 static void resume(void)
 {
     if ((spi.ring.stream->CR & DMA_CR_EN) == 0) {
-        (void)BOARD_SPI->DR; /* DR then SR ends the overrun (section 20.3.10) */
-        (void)BOARD_SPI->SR;
         stm32f4_ring_restart(&spi.ring);
+    }
+    if ((BOARD_SPI->SR & SPI_SR_OVR) != 0) {
+        (void)BOARD_SPI->DR; /* DR then SR ends it (section 20.3.10) */
+        (void)BOARD_SPI->SR;
     }
 }
 
@@ -94,28 +99,33 @@ static void drop_queued(void)
 {
     memset(spi.tx, 0, TX_SIZE);
     spi.queued = 0;
+    clear_sent(); /* that took a while */
 }
 
 static size_t spi_write(void *ctx, const uint8_t *data, size_t size)
 {
     (void)ctx;
     clear_sent();
-    if (size > TX_SIZE - 2 * TX_AHEAD - spi.queued) { /* no wrap: queued is what once fitted */
+    if (spi.queued + size > TX_SIZE - 2 * TX_AHEAD) { /* no wrap: a frame and less than TX_SIZE */
         drop_queued(); /* not fetched by anyone; a newer answer says more */
     }
     uint32_t first = spi.queued > TX_AHEAD ? spi.queued : TX_AHEAD;
     for (uint32_t i = 0; i < size; i++) {
         spi.tx[(spi.at + first + i) % TX_SIZE] = data[i];
     }
-    spi.queued = first + (uint32_t)size;
+    spi.queued = first + (uint32_t)size + TX_IN_CHIP;
     return size;
 }
 
+/* A master that stops right behind the answer leaves one byte of the ring in the data register; NSS
+ * then tells that the one before it is out. Not BSY: it may stay set (errata, "BSY bit may stay
+ * high at the end of a data transfer in slave mode"). */
 static bool spi_idle(void *ctx)
 {
     (void)ctx;
+    uint32_t deselected = GPIO_REGS(BOARD_SPI_PORT)->IDR >> BOARD_SPI_NSS_PIN & 1;
     clear_sent();
-    return spi.queued == 0;
+    return spi.queued <= deselected;
 }
 
 struct stm32f4_transport stm32f4_spi = {.start = spi_start,

@@ -136,6 +136,7 @@ struct stm32f4_spi_regs {
 };
 #define SPI1            ((struct stm32f4_spi_regs *)0x40013000)
 #define SPI_CR1_SPE     BIT(6)
+#define SPI_SR_OVR      BIT(6)
 #define SPI_CR2_RXDMAEN BIT(0)
 #define SPI_CR2_TXDMAEN BIT(1)
 

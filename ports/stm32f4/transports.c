@@ -1,6 +1,6 @@
 /*
- * Several transports: one large ring goes from one to the other, and who had the last OPEN is
- * served while the flash is busy. A binary with the UART alone links uart_alone.c instead.
+ * Several transports: one large ring goes from one to the other. All are served while the flash is
+ * busy. A binary with the UART alone links uart_alone.c instead.
  */
 #include "ring.h"
 
@@ -14,8 +14,8 @@ static struct {
 
 static void (*while_busy)(void);
 
-/* Until a transfer is opened any transport may be spoken to, also while a slot is verified: SPI's
- * ring would lap, and I2C's clock be held. */
+/* Any transport may be spoken to, whichever holds the transfer, also while a slot is verified:
+ * SPI's ring would lap and its last answer go out again, and I2C's clock be held. */
 STM32F4_RAMCODE static void serve_all(void)
 {
     for (int i = 0; i < STM32F4_TRANSPORTS_MAX; i++) {
@@ -35,7 +35,6 @@ static void move(struct stm32f4_ring *ring, uint8_t *memory, uint32_t half)
 void stm32f4_ring_claim(void *ctx)
 {
     struct stm32f4_ring *ring = ctx;
-    while_busy = ring->while_busy;
     if (shared.holder == ring || shared.half == 0) {
         return;
     }
@@ -55,7 +54,6 @@ void stm32f4_transports_start(uint8_t *memory, uint32_t own_half, uint32_t share
         struct stm32f4_ring *ring = transport->stream.ctx;
         ring->memory = ring->own = memory;
         ring->half = own_half;
-        ring->while_busy = transport->while_busy;
         memory += 2 * own_half;
         transport->stream.rx_capacity_bytes =
             2 * (shared_half != 0 ? shared_half : own_half) - 1; /* a full ring would look empty */

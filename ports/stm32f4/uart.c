@@ -17,8 +17,8 @@ static const struct stm32f4_ring_wiring wiring = {.dma = BOARD_UART_DMA,
                                                   .stream = BOARD_UART_RX_STREAM,
                                                   .channel = BOARD_UART_DMA_CHANNEL};
 
-#define BRR(core_hz) (((core_hz) / BOARD_UART_APB_DIV + BOARD_UART_BAUD / 2) / BOARD_UART_BAUD)
-#define TX_STREAM    (&BOARD_UART_DMA->stream[BOARD_UART_TX_STREAM])
+#define BRR(apb_hz) (((apb_hz) + BOARD_UART_BAUD / 2) / BOARD_UART_BAUD)
+#define TX_STREAM   (&BOARD_UART_DMA->stream[BOARD_UART_TX_STREAM])
 
 static void uart_start(void)
 {
@@ -28,7 +28,8 @@ static void uart_start(void)
     /* Pulled up: an open line is silent. */
     stm32f4_pin(BOARD_UART_PORT, BOARD_UART_TX_PIN, BOARD_UART_AF);
     stm32f4_pin(BOARD_UART_PORT, BOARD_UART_RX_PIN, BOARD_UART_AF);
-    BOARD_UART->BRR = stm32f4_by_clock(BRR(BOARD_CORE_HZ), BRR(STM32F4_HSI_HZ));
+    BOARD_UART->BRR =
+        stm32f4_by_clock(BRR(BOARD_CORE_HZ / BOARD_UART_APB_DIV), BRR(STM32F4_HSI_HZ));
     BOARD_UART->CR3 = USART_CR3_DMAR | USART_CR3_DMAT;
     stm32f4_ring_start(&ring, &wiring);
     BOARD_UART->CR1 = USART_CR1_UE | USART_CR1_TE | USART_CR1_RE;

@@ -59,6 +59,7 @@ struct ferry_sim_snapshot;
 struct ferry_sim_options {
     const uint8_t *uid; /**< FERRY_SIM_UID_BYTES bytes, copied; NULL: a fixed default */
     bool no_hse;        /**< the crystal never starts */
+    bool no_pll;        /**< the PLL never locks */
     bool boot0_high;    /**< BOOT0 is high to begin with: see FERRY_SIM_LINE_BOOT0 */
     uint32_t seed;      /**< noise source: RAM at power-on, unstable bits, UART noise */
 };

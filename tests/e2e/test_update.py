@@ -92,6 +92,18 @@ def test_update_without_a_crystal(tmp_path):
         board.stop()
 
 
+def test_bootloader_answers_without_a_pll(tmp_path):
+    """16 MHz from HSI, undivided: behind APB1's divider of 4 the UART could not make its baud rate."""
+    keys = Keys(tmp_path, "stm32f407_discovery")
+    first = keys.sign_app("", "1.0.0")[0]
+    board = Board(tmp_path, keys.provision(first), "stm32f407_discovery", speed=4, options=("--no-pll",))
+    try:
+        info = board.settled()
+        assert any("crystal" in warning for warning in info["warnings"])
+    finally:
+        board.stop()
+
+
 def test_refused_at_open_erases_nothing(node, tmp_path):
     board, keys = node
     app_a, app_b = (keys.folder / f"demo_app-1.0.0-{s}.img" for s in "ab")
