@@ -329,19 +329,17 @@ void ferry_listen_begin(struct ferry_listen *listen, uint32_t now_ms, bool for_e
     listen->for_ever = for_ever;
 }
 
-bool ferry_listen_step(struct ferry_listen *listen, uint32_t events, uint32_t now_ms)
+bool ferry_listen_step(struct ferry_listen *listen, uint32_t events, bool more, uint32_t now_ms)
 {
     uint32_t passed_ms = now_ms - listen->progress_ms;
 
-    if ((events & FERRY_EVENT_CLOSED) != 0) { /* accepted: time for a lost answer, then start it */
-        listen->progress_ms = now_ms;
-        listen->window_ms = FERRY_LISTEN_MESSAGE_MS;
-        listen->for_ever = false;
-        return true;
-    }
-    if ((events & FERRY_EVENT_TRANSFER) != 0) {
+    if ((events & (FERRY_EVENT_CLOSED | FERRY_EVENT_TRANSFER)) != 0) {
         listen->progress_ms = now_ms;
         listen->window_ms = FERRY_LISTEN_PATIENCE_MS;
+        if ((events & FERRY_EVENT_CLOSED) != 0) { /* time for a lost answer, then start it */
+            listen->window_ms = FERRY_LISTEN_MESSAGE_MS;
+            listen->for_ever = false;
+        }
         return true;
     }
     uint32_t soon_ms = passed_ms + FERRY_LISTEN_MESSAGE_MS;
@@ -351,8 +349,6 @@ bool ferry_listen_step(struct ferry_listen *listen, uint32_t events, uint32_t no
     if ((events & FERRY_EVENT_ABORTED) != 0 && listen->window_ms > soon_ms) {
         listen->window_ms = soon_ms; /* nothing more is to be expected */
     }
-    if (listen->window_ms > FERRY_LISTEN_PATIENCE_MS) {
-        listen->window_ms = FERRY_LISTEN_PATIENCE_MS;
-    }
-    return listen->for_ever || passed_ms < listen->window_ms;
+    return listen->for_ever ||
+           (passed_ms < FERRY_LISTEN_PATIENCE_MS && (more || passed_ms < listen->window_ms));
 }

@@ -63,10 +63,10 @@ const struct ferry_stream *ferry_lines_output(const struct ferry_endpoint *endpo
  * word. */
 bool ferry_lines_receive(struct ferry_endpoint *endpoint)
 {
-    bool closing = endpoint->receiver.install.stage >= FERRY_INSTALL_HASHING;
     bool received = false;
 
     for (struct ferry_line *line = &endpoint->line; line != NULL; line = line->next) {
+        bool closing = endpoint->receiver.install.stage >= FERRY_INSTALL_HASHING;
         if ((!closing || line == endpoint->asker) && ferry_receiver_ready(&endpoint->receiver)) {
             received = ferry_endpoint_receive(endpoint, line) || received;
         }

@@ -82,7 +82,7 @@ static void listen(uint32_t start_ms, bool for_ever)
         if (!more) {
             stm32f4_pause();
         }
-    } while (ferry_listen_step(&window, events, now_ms()) || more);
+    } while (ferry_listen_step(&window, events, more, now_ms()));
 }
 
 static _Noreturn void depart(const struct ferry_departure *departure)

@@ -165,7 +165,7 @@ static void power_on(const char *why)
 
 static void step_bootloader(uint32_t events)
 {
-    if (ferry_listen_step(&listen_window, events, ferry_posix_now_ms())) {
+    if (ferry_listen_step(&listen_window, events, false, ferry_posix_now_ms())) {
         return;
     }
     enum ferry_action action = ferry_supervisor_decide(&supervisor);

@@ -32,7 +32,10 @@ def test_noise_does_not_hold_the_bootloader(tmp_path, board, wire):
 @pytest.mark.parametrize("board,wire,attack", [(b, w, a) for b, w in ALL for a in FLOODS
                                                if b != "stm32f411_single" or not a.startswith("half")]
                          if COUNT else [("stm32f411_blackpill", "uart", "query"),
-                                        ("stm32f411_blackpill", "uart", "half")])
+                                        ("stm32f411_blackpill", "uart", "half"),
+                                        ("stm32f411_blackpill", "uart", "refused"),
+                                        ("stm32f411_blackpill", "i2c", "refused"),
+                                        ("stm32f407_discovery", "spi", "half-noise")])
 def test_no_flood_holds_the_bootloader_over_10_s(tmp_path, board, wire, attack):
     print(Node(tmp_path, board).case("hold", "--attack", attack, "--wire", wire))
 

@@ -97,6 +97,13 @@ static void make_messages(struct hold *hold)
     hold->data_size = ferry_message_write_data(hold->data, 77, 0, image->bytes, 1024);
 }
 
+static void listen_for(struct kit *kit, uint32_t ms)
+{
+    for (uint32_t from_ms = kit_now_ms(kit); kit_now_ms(kit) - from_ms < ms;) {
+        kit_listen(kit);
+    }
+}
+
 /* OPEN and one DATA with the same tag; until the DATA is in flash. */
 static void half_open(struct hold *hold)
 {
@@ -105,13 +112,9 @@ static void half_open(struct hold *hold)
 
     kit_query(kit, &info); /* the bootloader is there and listens */
     kit_send_message(kit, hold->open, hold->open_size);
-    for (uint32_t i = 0; i < 500; i++) {
-        kit_listen(kit);
-    }
+    listen_for(kit, 300); /* a signature check */
     kit_send_message(kit, hold->data, hold->data_size);
-    for (uint32_t i = 0; i < 4000; i++) { /* an erase of a large sector */
-        kit_listen(kit);
-    }
+    listen_for(kit, 2500); /* an erase of a large sector */
     if (info.running != FERRY_SLOT_NONE || kit_is_in_application(kit)) {
         kit_fail(kit, "the bootloader did not take the OPEN");
     }

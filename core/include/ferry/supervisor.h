@@ -62,8 +62,9 @@ int ferry_supervisor_depart(struct ferry_supervisor *supervisor, enum ferry_acti
 enum {
     FERRY_LISTEN_START_MS = 50,     /* window at every start */
     FERRY_LISTEN_MESSAGE_MS = 1000, /* a valid message asks for this much more ... */
-    FERRY_LISTEN_PATIENCE_MS = 9900 /* ... but at most this long without an accepted OPEN or DATA:
-                                       with the start before and the jump after it, 10 s */
+    FERRY_LISTEN_PATIENCE_MS = 9600 /* ... but at most this long without an accepted OPEN or DATA:
+                                       with the start before, a signature check that has begun and
+                                       the jump after it, 10 s */
 };
 
 /* How long the bootloader listens. Plain arithmetic on events and time. */
@@ -77,8 +78,10 @@ void ferry_listen_begin(struct ferry_listen *listen, uint32_t now_ms, bool for_e
 
 /*
  *   events: FERRY_EVENT_ bits since the last call.
+ *   more: something came in or was worked on, so a message may be under way: the window stays open,
+ *         but no longer than FERRY_LISTEN_PATIENCE_MS, as a flood never ends.
  * Returns true while the bootloader is to go on listening.
  */
-bool ferry_listen_step(struct ferry_listen *listen, uint32_t events, uint32_t now_ms);
+bool ferry_listen_step(struct ferry_listen *listen, uint32_t events, bool more, uint32_t now_ms);
 
 #endif
