@@ -9,17 +9,22 @@ extern const struct ferry_board FERRY_BOARD_SYMBOL;
 
 _Static_assert(sizeof(BOARD_NAME) - 1 <= FERRY_BOARD_NAME_MAX, "the board's name is too long");
 
-#define RANGE(first, bytes) {.start = (first), .size = (bytes)},
-static const struct ferry_range sectors[] = {BOARD_SECTORS(RANGE)};
+#define SECTOR_COUNT(first, bytes) +1
+#define SECTOR_START(first, bytes) (first),
+#define SECTOR_SIZE(first, bytes)  +(bytes)
+enum { COUNT = 0 BOARD_SECTORS(SECTOR_COUNT), FLASH_SIZE = 0 BOARD_SECTORS(SECTOR_SIZE) };
+static const uint32_t sectors[COUNT + 1] = {BOARD_SECTORS(SECTOR_START) BOARD_BOOTLOADER_START +
+                                            FLASH_SIZE};
 
 const struct ferry_board FERRY_BOARD_SYMBOL = {
     .name = BOARD_NAME,
     .sectors = sectors,
-    .sector_count = sizeof(sectors) / sizeof(sectors[0]),
+    .sector_count = COUNT,
     .slot_count = BOARD_SLOT_COUNT,
     .slots = {{.start = BOARD_SLOT_A_START, .size = BOARD_SLOT_A_SIZE},
               {.start = BOARD_SLOT_B_START, .size = BOARD_SLOT_B_SIZE}},
     .journal_sectors = {BOARD_JOURNAL_0, BOARD_JOURNAL_1},
     .bootloader = {.start = BOARD_BOOTLOADER_START, .size = BOARD_BOOTLOADER_SIZE},
-    .ram = {.start = BOARD_RAM_START, .size = BOARD_RAM_SIZE},
+    .ram = {{.start = BOARD_RAM_START, .size = BOARD_RAM_SIZE},
+            {.start = BOARD_CCM_START, .size = BOARD_CCM_SIZE}},
 };

@@ -85,7 +85,7 @@ static bool is_bootloader_protected(const struct ferry_info *info)
     }
     uint32_t end = board->bootloader.start + board->bootloader.size;
     for (uint8_t i = 0; i < board->sector_count; i++) {
-        uint32_t start = board->sectors[i].start;
+        uint32_t start = board->sectors[i];
         if (start >= board->bootloader.start && start < end &&
             (info->write_protected >> i & 1) == 0) {
             return false;

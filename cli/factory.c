@@ -104,10 +104,10 @@ static void add_journal(struct factory *factory, const struct ferry_image *image
     ferry_journal_format(factory->record, filled ? FERRY_SLOT_A : FERRY_SLOT_NONE,
                          image->security_counter, image->hash);
     memset(factory->blank, 0xFF, sizeof factory->blank);
-    add(factory, board->sectors[board->journal_sectors[0]].start, factory->record,
+    add(factory, board->sectors[board->journal_sectors[0]], factory->record,
         sizeof factory->record, "journal: %s, security counter %" PRIu32,
         filled ? "slot a confirmed" : "no application yet", image->security_counter);
-    add(factory, board->sectors[board->journal_sectors[1]].start, factory->blank,
+    add(factory, board->sectors[board->journal_sectors[1]], factory->blank,
         sizeof factory->blank, "journal: blank, so that old records are erased");
 }
 
@@ -135,7 +135,7 @@ static uint16_t write_protection(const struct ferry_board *board)
 {
     uint32_t bits = OPTION_NWRP_NONE;
     for (uint32_t i = 0; i < board->sector_count; i++) {
-        uint32_t from_start = board->sectors[i].start - board->bootloader.start;
+        uint32_t from_start = board->sectors[i] - board->bootloader.start;
         if (from_start < board->bootloader.size) {
             bits &= ~(1U << i);
         }

@@ -38,6 +38,8 @@
 
 #define BOARD_RAM_START 0x20000000
 #define BOARD_RAM_SIZE  0x20000
+#define BOARD_CCM_START 0x10000000 /* for a stack too */
+#define BOARD_CCM_SIZE  0x10000
 
 /* Clock: crystal, and the PLL from it or from HSI (16 MHz) to 168 MHz (RM0090, 7.3.2). */
 #define BOARD_HSE_HZ      8000000

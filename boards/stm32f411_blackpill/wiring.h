@@ -9,6 +9,8 @@
 
 #define BOARD_RAM_START 0x20000000
 #define BOARD_RAM_SIZE  0x20000
+#define BOARD_CCM_START 0 /* none */
+#define BOARD_CCM_SIZE  0
 
 /* Clock: crystal, and the PLL from it or from HSI (16 MHz) to 100 MHz (RM0383, 6.3.2). */
 #define BOARD_HSE_HZ      25000000

@@ -1,10 +1,17 @@
 #include "ferry/board.h"
 
+struct ferry_range ferry_board_sector(const struct ferry_board *board, uint32_t sector)
+{
+    const uint32_t *at = board->sectors + sector;
+    return (struct ferry_range){.start = at[0], .size = at[1] - at[0]};
+}
+
 uint32_t ferry_board_sector_at(const struct ferry_board *board, uint32_t address)
 {
     uint32_t sector = 0;
     while (sector < board->sector_count &&
-           address - board->sectors[sector].start >= board->sectors[sector].size) {
+           address - board->sectors[sector] >=
+               board->sectors[sector + 1] - board->sectors[sector]) {
         sector++; /* the subtraction wraps to a huge number when the address lies before */
     }
     return sector;

@@ -186,7 +186,7 @@ static int restart_sector(struct ferry_install *install, uint32_t sector)
 {
     const struct ferry_board *board = install->node->board;
     const struct ferry_state *state = state_of(install);
-    uint32_t start = board->sectors[sector].start - board->slots[install->image.slot].start;
+    uint32_t start = board->sectors[sector] - board->slots[install->image.slot].start;
 
     if (++install->restarts > RESTARTS_MAX) {
         install->stage = FERRY_INSTALL_IDLE;

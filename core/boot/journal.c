@@ -47,20 +47,20 @@ static void get_state(const uint8_t *record, struct ferry_state *state)
 
 /* ---- places in a sector --------------------------------------------------------------------- */
 
-static const struct ferry_range *sector_of(const struct ferry_journal *journal, uint8_t which)
+static struct ferry_range sector_of(const struct ferry_journal *journal, uint8_t which)
 {
-    return &journal->board->sectors[journal->board->journal_sectors[which]];
+    return ferry_board_sector(journal->board, journal->board->journal_sectors[which]);
 }
 
 static uint32_t place_count(const struct ferry_journal *journal, uint8_t which)
 {
-    return sector_of(journal, which)->size / FERRY_RECORD_SIZE;
+    return sector_of(journal, which).size / FERRY_RECORD_SIZE;
 }
 
 int ferry_journal_read(const struct ferry_journal *journal, uint8_t which, uint32_t place,
                        uint8_t *record)
 {
-    uint32_t address = sector_of(journal, which)->start + place * FERRY_RECORD_SIZE;
+    uint32_t address = sector_of(journal, which).start + place * FERRY_RECORD_SIZE;
     return journal->flash->read(journal->flash->ctx, address, record, FERRY_RECORD_SIZE);
 }
 
@@ -142,7 +142,7 @@ int ferry_journal_append(struct ferry_journal *journal, uint8_t *record)
     while (ferry_journal_room(journal) > 0) {
         uint32_t place = journal->cursor++;
         seal(record, journal->sequence + (place - journal->place));
-        uint32_t address = sector_of(journal, journal->active)->start + place * FERRY_RECORD_SIZE;
+        uint32_t address = sector_of(journal, journal->active).start + place * FERRY_RECORD_SIZE;
         int status = flash->program(flash->ctx, address, record, FERRY_RECORD_SIZE);
         if (status == FERRY_OK) {
             status = ferry_journal_read(journal, journal->active, place, check);

@@ -13,14 +13,20 @@ static bool board_matches(const struct ferry_image *image, const struct ferry_bo
            memcmp(image->board, board->name, image->board_size) == 0;
 }
 
-static bool vectors_fit(const struct ferry_image *image, const struct ferry_range *ram)
+/* Subtractions that wrap give a number above every size. The stack's first word lies below its
+ * pointer. */
+static bool stack_fits(const struct ferry_image *image, const struct ferry_range *ram)
 {
-    /* Subtractions that wrap give a number above every size. */
-    uint32_t stack_depth = image->stack_pointer - ram->start;
+    return image->stack_pointer - 1 - ram->start < ram->size;
+}
+
+static bool vectors_fit(const struct ferry_image *image, const struct ferry_board *board)
+{
     uint32_t code_start = image->header.load_address + image->header.header_size;
-    uint32_t entry = (image->reset_vector & ~1U) - code_start;
-    return image->stack_pointer % 8 == 0 && stack_depth != 0 && stack_depth <= ram->size &&
-           (image->reset_vector & 1U) != 0 && entry < image->header.payload_size;
+    uint32_t entry = image->reset_vector - 1 - code_start; /* the Thumb bit is set: even */
+    return ((image->stack_pointer & 7U) | (entry & 1U)) == 0 &&
+           (stack_fits(image, &board->ram[0]) || stack_fits(image, &board->ram[1])) &&
+           entry < image->header.payload_size;
 }
 
 int ferry_image_check_place(struct ferry_image *image, const struct ferry_board *board)
@@ -39,7 +45,7 @@ int ferry_image_check_place(struct ferry_image *image, const struct ferry_board 
     if (image->header.header_size % VECTOR_TABLE_ALIGN != 0) {
         return FERRY_IMAGE_HEADER;
     }
-    if (!vectors_fit(image, &board->ram)) {
+    if (!vectors_fit(image, board)) {
         return FERRY_IMAGE_VECTORS;
     }
     image->slot = slot;

@@ -123,8 +123,8 @@ int ferry_conformance_flash(const struct ferry_flash *flash, const struct ferry_
                             uint32_t sector, uint32_t refused)
 {
     CHECK(sector < board->sector_count);
-    const struct ferry_range *range = &board->sectors[sector];
-    struct place place = {flash, sector, range->start, range->size};
+    struct ferry_range range = ferry_board_sector(board, sector);
+    struct place place = {flash, sector, range.start, range.size};
 
     for (int round = 0; round < 2; round++) { /* the second erase finds a sector in use */
         CHECK(flash->erase(flash->ctx, sector) == FERRY_OK);

@@ -29,9 +29,9 @@ static void load(struct kit_flash *flash, const uint8_t *data, size_t size)
     uint8_t record[FERRY_RECORD_SIZE];
 
     for (; size >= 2; data += CHUNK, size -= CHUNK) {
-        const struct ferry_range *sector =
-            &kit_board.sectors[kit_board.journal_sectors[data[0] & SECTOR_BIT]];
-        uint32_t place = data[1] % (sector->size / FERRY_RECORD_SIZE);
+        struct ferry_range sector =
+            ferry_board_sector(&kit_board, kit_board.journal_sectors[data[0] & SECTOR_BIT]);
+        uint32_t place = data[1] % (sector.size / FERRY_RECORD_SIZE);
         size_t length = size - 2 < FERRY_RECORD_SIZE ? size - 2 : FERRY_RECORD_SIZE;
 
         memset(record, 0xFF, sizeof(record));
@@ -39,7 +39,7 @@ static void load(struct kit_flash *flash, const uint8_t *data, size_t size)
         if ((data[0] & REPAIR_BIT) != 0) {
             repair(record);
         }
-        kit_flash_load(flash, sector->start + place * FERRY_RECORD_SIZE, record, sizeof(record));
+        kit_flash_load(flash, sector.start + place * FERRY_RECORD_SIZE, record, sizeof(record));
         if (size < CHUNK) {
             break;
         }

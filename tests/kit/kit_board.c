@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct ferry_range sectors[] = {
-    {0x08000000, 0x1000}, {0x08001000, 0x1000}, {0x08002000, 0x2000}, {0x08004000, 0x2000},
-    {0x08006000, 0x2000}, {0x08008000, 0x2000}, {0x0800A000, 0x2000}};
+static const uint32_t sectors[] = {0x08000000, 0x08001000, 0x08002000, 0x08004000,
+                                   0x08006000, 0x08008000, 0x0800A000, 0x0800C000};
 
 const struct ferry_board kit_board = {
     .name = "kit_board",
@@ -18,7 +17,7 @@ const struct ferry_board kit_board = {
     .slots = {{0x08004000, 0x4000}, {0x08008000, 0x4000}},
     .journal_sectors = {1, 2},
     .bootloader = {0x08000000, 0x1000},
-    .ram = {0x20000000, 0x20000},
+    .ram = {{0x20000000, 0x20000}, {0x10000000, 0x10000}},
 };
 
 const struct ferry_board kit_board_single = {
@@ -29,7 +28,7 @@ const struct ferry_board kit_board_single = {
     .slots = {{0x08004000, 0x4000}},
     .journal_sectors = {1, 2},
     .bootloader = {0x08000000, 0x1000},
-    .ram = {0x20000000, 0x20000},
+    .ram = {{0x20000000, 0x20000}, {0x10000000, 0x10000}},
 };
 
 void kit_node_init(struct ferry_node *node, struct ferry_journal *journal, struct kit_flash *flash,

@@ -120,13 +120,13 @@ static int kit_program(void *ctx, uint32_t address, const void *data, size_t siz
     struct kit_flash *flash = ctx;
     uint32_t at = check_range(flash, address, size);
     uint32_t sector = ferry_board_sector_at(flash->board, address);
-    const struct ferry_range *range = &flash->board->sectors[sector];
+    struct ferry_range range = ferry_board_sector(flash->board, sector);
     const uint8_t *bytes = data;
 
     if (address % 4 != 0 || size % 4 != 0 || size == 0) {
         breach("unaligned program", address);
     }
-    if (!ferry_within(address - range->start, (uint32_t)size, range->size)) {
+    if (!ferry_within(address - range.start, (uint32_t)size, range.size)) {
         breach("program across a sector", address);
     }
     for (size_t i = 0; i < size && !flash->dead; i += 4) {
@@ -164,21 +164,19 @@ static int kit_erase(void *ctx, uint32_t sector)
     if (flash->dead) {
         return FERRY_FLASH;
     }
-    const struct ferry_range *range = &flash->board->sectors[sector];
+    struct ferry_range range = ferry_board_sector(flash->board, sector);
     enum kit_cut cut = next_operation(flash);
     flash->erases[sector]++;
-    erase_bytes(flash, range->start - flash->base, range->size, cut);
+    erase_bytes(flash, range.start - flash->base, range.size, cut);
     return flash->dead ? FERRY_FLASH : FERRY_OK;
 }
 
 void kit_flash_init(struct kit_flash *flash, const struct ferry_board *board)
 {
-    const struct ferry_range *last = &board->sectors[board->sector_count - 1];
-
     memset(flash, 0, sizeof(*flash));
     flash->board = board;
-    flash->base = board->sectors[0].start;
-    flash->size = last->start + last->size - flash->base;
+    flash->base = board->sectors[0];
+    flash->size = board->sectors[board->sector_count] - flash->base;
     flash->memory = malloc(flash->size);
     flash->unstable = calloc(1, flash->size);
     if (flash->memory == NULL || flash->unstable == NULL) {

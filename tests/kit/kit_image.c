@@ -81,7 +81,7 @@ static void put_payload(uint8_t *out, const struct kit_image *image)
     for (uint32_t i = 0; i < image->payload_size; i++) {
         out[i] = (uint8_t)kit_random(&seed);
     }
-    ferry_put_u32(out, image->board->ram.start + image->board->ram.size);
+    ferry_put_u32(out, image->board->ram[0].start + image->board->ram[0].size);
     ferry_put_u32(out + 4, start + 8 + 1);
 }
 

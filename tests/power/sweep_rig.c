@@ -457,8 +457,8 @@ static int desk_program(void *ctx, uint32_t address, const void *data, size_t si
 static int desk_erase(void *ctx, uint32_t sector)
 {
     const struct desk *desk = ctx;
-    const struct ferry_range *range = &desk->board->sectors[sector];
-    memset(desk->memory + (range->start - desk->base), 0xFF, range->size);
+    struct ferry_range range = ferry_board_sector(desk->board, sector);
+    memset(desk->memory + (range.start - desk->base), 0xFF, range.size);
     return FERRY_OK;
 }
 

@@ -201,7 +201,7 @@ static void prepare(struct bench *bench, uint32_t records)
 
     memset(bench->start.memory, 0xFF, bench->start.size);
     ferry_journal_format(record, FERRY_SLOT_A, 1, hash);
-    kit_flash_load(&bench->start, kit_board.sectors[kit_board.journal_sectors[0]].start, record,
+    kit_flash_load(&bench->start, kit_board.sectors[kit_board.journal_sectors[0]], record,
                    sizeof(record));
     assert_int_equal(ferry_journal_open(journal, &bench->start.port, &kit_board), FERRY_OK);
     for (uint8_t i = 0; i < 2; i++) {

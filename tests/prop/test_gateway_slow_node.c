@@ -148,8 +148,8 @@ static void node_step(void)
         return;
     }
     uint32_t events = node.ring_size > 0 ? work() : 0;
-    if (node.place == BOOTLOADER && !ferry_listen_step(&node.window, events, now_ms) &&
-        node.ring_size == 0 && node.answer_size == 0) {
+    bool more = node.ring_size > 0 || node.answer_size > 0;
+    if (node.place == BOOTLOADER && !ferry_listen_step(&node.window, events, more, now_ms)) {
         node.place = APPLICATION;
     }
 }

@@ -8,17 +8,11 @@
 
 enum { ERASED_BITS = 32 }; /* of ferry_state.erased */
 
-static const struct ferry_range *last_sector(const struct ferry_board *board)
-{
-    return &board->sectors[board->sector_count - 1];
-}
-
-static void sectors_are_without_holes(const struct ferry_board *board)
+static void sectors_ascend(const struct ferry_board *board)
 {
     assert_true(board->sector_count > 0 && board->sector_count < 32);
-    for (uint8_t i = 1; i < board->sector_count; i++) {
-        const struct ferry_range *before = &board->sectors[i - 1];
-        assert_int_equal(board->sectors[i].start, before->start + before->size);
+    for (uint8_t i = 0; i < board->sector_count; i++) {
+        assert_true(board->sectors[i] < board->sectors[i + 1]);
     }
 }
 
@@ -27,11 +21,10 @@ static void is_whole_sectors(const struct ferry_board *board, const struct ferry
     uint32_t first = ferry_board_sector_at(board, range->start);
     uint32_t last = ferry_board_sector_at(board, range->start + range->size - 1);
     assert_true(last < board->sector_count && last - first < ERASED_BITS);
-    assert_int_equal(board->sectors[first].start, range->start);
-    assert_int_equal(board->sectors[last].start + board->sectors[last].size,
-                     range->start + range->size);
+    assert_int_equal(board->sectors[first], range->start);
+    assert_int_equal(board->sectors[last + 1], range->start + range->size);
     for (uint32_t i = first; i <= last; i++) { /* a slice never crosses a sector */
-        assert_int_equal(board->sectors[i].size % FERRY_JOURNAL_GRAIN, 0);
+        assert_int_equal(ferry_board_sector(board, i).size % FERRY_JOURNAL_GRAIN, 0);
     }
 }
 
@@ -42,19 +35,18 @@ static bool overlap(const struct ferry_range *a, const struct ferry_range *b)
 
 static void regions_are_apart(const struct ferry_board *board)
 {
-    const struct ferry_range *regions[5] = {&board->bootloader,
-                                            &board->sectors[board->journal_sectors[0]],
-                                            &board->sectors[board->journal_sectors[1]]};
+    struct ferry_range regions[5] = {board->bootloader,
+                                     ferry_board_sector(board, board->journal_sectors[0]),
+                                     ferry_board_sector(board, board->journal_sectors[1])};
     size_t count = 3;
     for (uint8_t slot = 0; slot < board->slot_count; slot++) {
-        regions[count++] = &board->slots[slot];
+        regions[count++] = board->slots[slot];
     }
     for (size_t i = 0; i < count; i++) {
-        assert_true(regions[i]->start >= board->sectors[0].start);
-        assert_true(regions[i]->start + regions[i]->size <=
-                    last_sector(board)->start + last_sector(board)->size);
+        assert_true(regions[i].start >= board->sectors[0]);
+        assert_true(regions[i].start + regions[i].size <= board->sectors[board->sector_count]);
         for (size_t k = 0; k < i; k++) {
-            assert_false(overlap(regions[i], regions[k]));
+            assert_false(overlap(&regions[i], &regions[k]));
         }
     }
 }
@@ -68,13 +60,14 @@ static void every_board_keeps_what_core_needs(void **state)
         assert_true(strlen(board->name) > 0 && strlen(board->name) <= FERRY_BOARD_NAME_MAX);
         assert_ptr_equal(ferry_board_find(board->name), board);
         assert_true(board->slot_count == 1 || board->slot_count == 2);
-        sectors_are_without_holes(board);
+        sectors_ascend(board);
         regions_are_apart(board);
         for (uint8_t slot = 0; slot < board->slot_count; slot++) {
             is_whole_sectors(board, &board->slots[slot]);
         }
         for (int i = 0; i < 2; i++) { /* an update's records, and a place to write them to */
-            assert_true(board->sectors[board->journal_sectors[i]].size / FERRY_RECORD_SIZE >
+            assert_true(ferry_board_sector(board, board->journal_sectors[i]).size /
+                            FERRY_RECORD_SIZE >
                         ferry_journal_reserve(board) + 8);
         }
     }

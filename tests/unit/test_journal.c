@@ -30,14 +30,14 @@ static int tear_down(void **test)
     return 0;
 }
 
-static const struct ferry_range *sector(uint8_t which)
+static struct ferry_range sector(uint8_t which)
 {
-    return &kit_board.sectors[kit_board.journal_sectors[which]];
+    return ferry_board_sector(&kit_board, kit_board.journal_sectors[which]);
 }
 
 static uint8_t *memory(struct bench *bench, uint8_t which)
 {
-    return &bench->flash.memory[sector(which)->start - bench->flash.base];
+    return &bench->flash.memory[sector(which).start - bench->flash.base];
 }
 
 static void open(struct bench *bench)
@@ -50,7 +50,7 @@ static void format(struct bench *bench)
     uint8_t record[FERRY_RECORD_SIZE], hash[FERRY_HASH_SIZE];
     memset(hash, 0x42, sizeof(hash));
     ferry_journal_format(record, FERRY_SLOT_A, 7, hash);
-    kit_flash_load(&bench->flash, sector(0)->start, record, sizeof(record));
+    kit_flash_load(&bench->flash, sector(0).start, record, sizeof(record));
     open(bench);
 }
 
@@ -128,15 +128,15 @@ static void a_formatted_journal_opens(void **test)
     assert_int_equal(bench->journal.state.phase, FERRY_PHASE_NONE);
     assert_int_equal(bench->journal.state.security_counter, 7);
     assert_int_equal(bench->journal.sequence, 1);
-    assert_int_equal(ferry_journal_room(&bench->journal), sector(0)->size / FERRY_RECORD_SIZE - 1);
+    assert_int_equal(ferry_journal_room(&bench->journal), sector(0).size / FERRY_RECORD_SIZE - 1);
     assert_int_equal(bench->flash.operations, 0);
 }
 
 static void zeroed_sectors_are_lost(void **test)
 {
     struct bench *bench = *test;
-    memset(memory(bench, 0), 0, sector(0)->size);
-    memset(memory(bench, 1), 0, sector(1)->size);
+    memset(memory(bench, 0), 0, sector(0).size);
+    memset(memory(bench, 1), 0, sector(1).size);
     open(bench);
     assert_true(bench->journal.lost);
     compact(bench, 9);
@@ -149,11 +149,11 @@ static void random_sectors_are_lost_and_do_not_disturb_the_other(void **test)
     for (uint32_t seed = 1; seed < 200; seed++) {
         uint32_t random = seed;
         memset(bench->flash.memory, 0xFF, bench->flash.size);
-        for (uint32_t i = 0; i < sector(1)->size; i++) {
+        for (uint32_t i = 0; i < sector(1).size; i++) {
             memory(bench, 1)[i] = (uint8_t)kit_random(&random);
         }
         if (seed % 2 == 0) {
-            for (uint32_t i = 0; i < sector(0)->size; i++) {
+            for (uint32_t i = 0; i < sector(0).size; i++) {
                 memory(bench, 0)[i] = (uint8_t)kit_random(&random);
             }
             open(bench);
@@ -211,7 +211,7 @@ static void a_sector_takes_as_many_records_as_it_has_places(void **test)
 {
     struct bench *bench = *test;
     format(bench);
-    uint32_t places = sector(0)->size / FERRY_RECORD_SIZE;
+    uint32_t places = sector(0).size / FERRY_RECORD_SIZE;
     for (uint32_t n = 1; n < places; n++) {
         assert_int_equal(ferry_journal_room(&bench->journal), places - n);
         commit(bench, n);
@@ -236,7 +236,7 @@ static void compaction_goes_to_and_fro_between_unequal_sectors(void **test)
             compact(bench, n);
             assert_int_equal(bench->journal.active, 1 - before);
             assert_int_equal(ferry_journal_room(&bench->journal),
-                             sector(bench->journal.active)->size / FERRY_RECORD_SIZE - 1);
+                             sector(bench->journal.active).size / FERRY_RECORD_SIZE - 1);
         } else {
             commit(bench, n);
         }
@@ -309,7 +309,7 @@ static void a_reserve_holds_every_record_of_an_update(void **test)
     uint32_t sectors = 2, grains = kit_board.slots[0].size / FERRY_JOURNAL_GRAIN;
     /* OPEN, one a sector and a grain, PENDING, three starts, CONFIRM */
     assert_true(ferry_journal_reserve(&kit_board) >= 1 + sectors + grains + 1 + 3 + 1);
-    assert_true(ferry_journal_reserve(&kit_board) < sector(0)->size / FERRY_RECORD_SIZE);
+    assert_true(ferry_journal_reserve(&kit_board) < sector(0).size / FERRY_RECORD_SIZE);
 }
 
 /* ---- boot log -------------------------------------------------------------------------------- */

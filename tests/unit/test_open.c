@@ -235,7 +235,8 @@ static void vectors_outside(void **test)
 {
     struct bench *bench = *test;
     uint32_t entry = ferry_get_u32(bench->vectors + 4);
-    const uint32_t stacks[] = {0, 0x20000000, 0x20020008, 0x2001FFFC, 0x08008000, 0xFFFFFFF8};
+    const uint32_t stacks[] = {0,          0x20000000, 0x20020008, 0x2001FFFC,
+                               0x08008000, 0xFFFFFFF8, 0x10000000, 0x10010008};
     const uint32_t entries[] = {0, entry - 1, kit_board.slots[FERRY_SLOT_A].start + 0x201,
                                 0x20000001, 0xFFFFFFFF};
 
@@ -243,7 +244,7 @@ static void vectors_outside(void **test)
         ferry_put_u32(bench->vectors, stacks[i]);
         refused(bench, FERRY_IMAGE_VECTORS);
     }
-    ferry_put_u32(bench->vectors, 0x20020000);
+    ferry_put_u32(bench->vectors, 0x10010000); /* the RAM that DMA cannot reach is fine */
     for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
         ferry_put_u32(bench->vectors + 4, entries[i]);
         refused(bench, FERRY_IMAGE_VECTORS);

@@ -181,7 +181,7 @@ static const uint8_t *record(const char *name)
 static void journal(void **test)
 {
     (void)test;
-    uint32_t start = kit_board.sectors[kit_board.journal_sectors[0]].start;
+    uint32_t start = kit_board.sectors[kit_board.journal_sectors[0]];
     uint8_t first[FERRY_RECORD_SIZE], hash[FERRY_HASH_SIZE];
     struct kit_flash flash;
     struct ferry_journal journal;

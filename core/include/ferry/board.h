@@ -19,15 +19,18 @@ struct ferry_range {
 
 struct ferry_board {
     const char *name;                  /* board identity: in images, INFO and on the server */
-    const struct ferry_range *sectors; /* erase units, ascending, without holes */
+    const uint32_t *sectors;           /* addresses of the erase units, then the last one's end */
     uint8_t sector_count;
     uint8_t slot_count;                        /* 1 or 2 */
     struct ferry_range slots[FERRY_SLOTS_MAX]; /* whole sectors each */
     uint8_t journal_sectors[2];                /* sector numbers; sizes may differ */
     struct ferry_range bootloader;             /* vectors at its start */
-    struct ferry_range ram;                    /* an image's initial stack pointer points into it
-                                                  or to its end */
+    struct ferry_range ram[2];                 /* an image's initial stack pointer points into one
+                                                  or to its end; the second may have size 0 */
 };
+
+/* Erase unit `sector`, below sector_count. */
+struct ferry_range ferry_board_sector(const struct ferry_board *board, uint32_t sector);
 
 /* The sector that holds `address`; the board's sector_count if none does. */
 uint32_t ferry_board_sector_at(const struct ferry_board *board, uint32_t address);
