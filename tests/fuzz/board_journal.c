@@ -19,9 +19,9 @@ struct journal_trial {
     bool image_lost; /* the newest image does not verify either */
 };
 
-static const struct ferry_range *sector(const struct kit *kit, size_t i)
+static struct ferry_range sector(const struct kit *kit, size_t i)
 {
-    return &kit->board->sectors[kit->board->journal_sectors[i]];
+    return ferry_board_sector(kit->board, kit->board->journal_sectors[i]);
 }
 
 /* One byte of a sector after the damage. Half-erased: most bits are ones again, some are not. */
@@ -45,15 +45,15 @@ static uint8_t damaged(struct journal_trial *trial, enum damage damage, uint8_t 
 
 static void damage_sector(struct journal_trial *trial, size_t i)
 {
-    const struct ferry_range *range = sector(trial->kit, i);
-    const uint8_t *cells = kit_cells(trial->kit, range->start);
-    uint8_t *bytes = malloc(range->size);
+    struct ferry_range range = sector(trial->kit, i);
+    const uint8_t *cells = kit_cells(trial->kit, range.start);
+    uint8_t *bytes = malloc(range.size);
 
-    for (uint32_t at = 0; bytes != NULL && at < range->size; at++) {
+    for (uint32_t at = 0; bytes != NULL && at < range.size; at++) {
         bytes[at] = damaged(trial, trial->damage[i], cells[at]);
     }
     if (bytes == NULL ||
-        ferry_sim_load(trial->kit->sim, range->start, bytes, range->size) != FERRY_SIM_OK) {
+        ferry_sim_load(trial->kit->sim, range.start, bytes, range.size) != FERRY_SIM_OK) {
         kit_fail(trial->kit, "the journal cannot be damaged");
     }
     free(bytes);
@@ -65,8 +65,8 @@ static const uint8_t *winner(const struct kit *kit)
     const uint8_t *best = NULL;
 
     for (size_t i = 0; i < 2; i++) {
-        for (uint32_t at = 0; at < sector(kit, i)->size; at += FERRY_RECORD_SIZE) {
-            const uint8_t *record = kit_cells(kit, sector(kit, i)->start + at);
+        for (uint32_t at = 0; at < sector(kit, i).size; at += FERRY_RECORD_SIZE) {
+            const uint8_t *record = kit_cells(kit, sector(kit, i).start + at);
             bool valid = ferry_get_u32(record) == RECORD_MAGIC && record[8] == KIND_STATE &&
                          ferry_get_u32(record + FERRY_RECORD_SIZE - 4) ==
                              ferry_crc32(0, record, FERRY_RECORD_SIZE - 4);

@@ -57,5 +57,5 @@ void kit_provision(struct kit_flash *flash, uint8_t slot, const uint8_t *image, 
         abort();
     }
     ferry_journal_format(record, slot, parsed.security_counter, parsed.hash);
-    kit_flash_load(flash, board->sectors[board->journal_sectors[0]].start, record, sizeof(record));
+    kit_flash_load(flash, board->sectors[board->journal_sectors[0]], record, sizeof(record));
 }

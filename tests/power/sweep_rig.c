@@ -426,7 +426,8 @@ enum sweep_class sweep_rig_class(const struct sweep_rig *rig, uint32_t op)
     const struct sweep_op *what = op == UINT32_MAX ? &rig->last : &rig->golden[op];
 
     for (size_t i = 0; i < 2; i++) {
-        if (covers(&board->sectors[board->journal_sectors[i]], what->address)) {
+        struct ferry_range sector = ferry_board_sector(board, board->journal_sectors[i]);
+        if (covers(&sector, what->address)) {
             return what->erase && op != UINT32_MAX ? SWEEP_ERASE : SWEEP_JOURNAL;
         }
     }
@@ -485,9 +486,9 @@ static void age_journal(struct sweep_rig *rig, uint32_t room)
         status = ferry_journal_commit(&journal, &journal.state);
     }
     for (size_t i = 0; i < 2; i++) {
-        const struct ferry_range *sector = &rig->board->sectors[rig->board->journal_sectors[i]];
-        ferry_sim_load(rig->sim, sector->start, desk.memory + (sector->start - desk.base),
-                       sector->size);
+        struct ferry_range sector = ferry_board_sector(rig->board, rig->board->journal_sectors[i]);
+        ferry_sim_load(rig->sim, sector.start, desk.memory + (sector.start - desk.base),
+                       sector.size);
     }
     free(desk.memory);
 }

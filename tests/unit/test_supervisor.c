@@ -108,9 +108,9 @@ static void corrupt(struct bench *bench, uint8_t slot)
 static void lose_journal(struct bench *bench)
 {
     for (int i = 0; i < 2; i++) {
-        const struct ferry_range *sector =
-            &bench->flash.board->sectors[bench->flash.board->journal_sectors[i]];
-        memset(&bench->flash.memory[sector->start - bench->flash.base], 0x5A, sector->size);
+        const struct ferry_board *board = bench->flash.board;
+        struct ferry_range sector = ferry_board_sector(board, board->journal_sectors[i]);
+        memset(&bench->flash.memory[sector.start - bench->flash.base], 0x5A, sector.size);
     }
 }
 
