@@ -104,11 +104,11 @@ static void add_journal(struct factory *factory, const struct ferry_image *image
     ferry_journal_format(factory->record, filled ? FERRY_SLOT_A : FERRY_SLOT_NONE,
                          image->security_counter, image->hash);
     memset(factory->blank, 0xFF, sizeof factory->blank);
-    add(factory, board->sectors[board->journal_sectors[0]], factory->record,
-        sizeof factory->record, "journal: %s, security counter %" PRIu32,
+    add(factory, board->sectors[board->journal_sectors[0]], factory->record, sizeof factory->record,
+        "journal: %s, security counter %" PRIu32,
         filled ? "slot a confirmed" : "no application yet", image->security_counter);
-    add(factory, board->sectors[board->journal_sectors[1]], factory->blank,
-        sizeof factory->blank, "journal: blank, so that old records are erased");
+    add(factory, board->sectors[board->journal_sectors[1]], factory->blank, sizeof factory->blank,
+        "journal: blank, so that old records are erased");
 }
 
 static void add_application(struct factory *factory, const struct ferry_image *image)

@@ -25,7 +25,7 @@ enum {
     BYTES_PER_MS = 11, /* 115,200 baud */
     BLIND_MS = 5,      /* from the reset to a started UART */
     RING_SIZE = 0xDC00,
-    LISTENS_MS = 9800, /* nearly as long as a bootloader in update mode */
+    LISTENS_MS = FERRY_LISTEN_PATIENCE_MS - 400, /* nearly all of update mode */
     LIMIT_MS = 120000
 };
 
@@ -44,7 +44,7 @@ static struct {
     size_t message_size;
     uint8_t answer[FERRY_FRAME_SIZE(FERRY_REPLY_MAX)]; /* arrives at busy_until_ms */
     size_t answer_size;
-    bool resets; /* once its answer is out */
+    bool resets, opened; /* once its answer is out */
 } node;
 
 static struct {
@@ -105,7 +105,8 @@ static uint32_t hear(void)
         return FERRY_EVENT_MESSAGE;
     case FERRY_OPEN:
         say(reply, ferry_message_write_opened(reply, tag, &opened), node.sign_ms);
-        return FERRY_EVENT_MESSAGE | FERRY_EVENT_TRANSFER;
+        node.opened = true; /* once the signature is checked */
+        return FERRY_EVENT_MESSAGE;
     case FERRY_DATA:
         acknowledge();
         return FERRY_EVENT_MESSAGE | FERRY_EVENT_TRANSFER;
@@ -147,7 +148,9 @@ static void node_step(void)
         restart();
         return;
     }
-    uint32_t events = node.ring_size > 0 ? work() : 0;
+    uint32_t events = node.opened ? FERRY_EVENT_TRANSFER : 0;
+    node.opened = false;
+    events |= node.ring_size > 0 ? work() : 0;
     bool more = node.ring_size > 0 || node.answer_size > 0;
     if (node.place == BOOTLOADER && !ferry_listen_step(&node.window, events, more, now_ms)) {
         node.place = APPLICATION;

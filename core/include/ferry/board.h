@@ -18,8 +18,8 @@ struct ferry_range {
 };
 
 struct ferry_board {
-    const char *name;                  /* board identity: in images, INFO and on the server */
-    const uint32_t *sectors;           /* addresses of the erase units, then the last one's end */
+    const char *name;        /* board identity: in images, INFO and on the server */
+    const uint32_t *sectors; /* addresses of the erase units, then the last one's end */
     uint8_t sector_count;
     uint8_t slot_count;                        /* 1 or 2 */
     struct ferry_range slots[FERRY_SLOTS_MAX]; /* whole sectors each */
