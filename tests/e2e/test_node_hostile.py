@@ -8,10 +8,10 @@ import os
 
 import pytest
 
-from lab import JOURNAL, Board, Keys, ferry, is_confirmed
+from lab import JOURNAL, Board, Keys, ferry, is_confirmed, wait_for
 from node_cases import BOARDS, Node
 
-COUNT = int(os.environ.get("FERRY_NODE_FUZZ", "0"))
+COUNT = int(os.environ.get("FERRY_NODE_FUZZ") or 0)
 SEED = os.environ.get("FERRY_NODE_SEED", "1")
 WIRES = ("uart", "spi", "i2c")
 ALL = [(board, wire) for board in BOARDS for wire in WIRES]
@@ -53,6 +53,7 @@ def test_status_tells_that_the_journal_is_lost(tmp_path):
         info = board.info()
         assert any("no journal record" in warning for warning in info["warnings"]), info
         assert "no journal record" in ferry("status", "--port", board.port).stdout
-        assert is_confirmed(board.settled(60), "a", "1.0.0")  # it boots what verifies
+        wait_for("what verifies runs, and confirms itself again",
+                 lambda: is_confirmed(board.settled(60), "a", "1.0.0"), 60)
     finally:
         board.stop()
