@@ -5,21 +5,29 @@
 #include "ferry/board.h"
 #include "board.h"
 
+#include <stddef.h>
+
 extern const struct ferry_board FERRY_BOARD_SYMBOL;
 
 _Static_assert(sizeof(BOARD_NAME) - 1 <= FERRY_BOARD_NAME_MAX, "the board's name is too long");
 
-#define SECTOR_COUNT(first, bytes) +1
+#define SECTOR_MEMBER(first, bytes) char at_##first[bytes];
+struct flash_map {
+    BOARD_SECTORS(SECTOR_MEMBER)
+};
+#define SECTOR_CHECK(first, bytes)                                                                 \
+    _Static_assert(offsetof(struct flash_map, at_##first) == (first)-BOARD_BOOTLOADER_START,       \
+                   "sectors follow each other without a gap");
+BOARD_SECTORS(SECTOR_CHECK)
+
 #define SECTOR_START(first, bytes) (first),
-#define SECTOR_SIZE(first, bytes)  +(bytes)
-enum { COUNT = 0 BOARD_SECTORS(SECTOR_COUNT), FLASH_SIZE = 0 BOARD_SECTORS(SECTOR_SIZE) };
-static const uint32_t sectors[COUNT + 1] = {BOARD_SECTORS(SECTOR_START) BOARD_BOOTLOADER_START +
-                                            FLASH_SIZE};
+static const uint32_t sectors[] = {BOARD_SECTORS(SECTOR_START) BOARD_BOOTLOADER_START +
+                                   sizeof(struct flash_map)};
 
 const struct ferry_board FERRY_BOARD_SYMBOL = {
     .name = BOARD_NAME,
     .sectors = sectors,
-    .sector_count = COUNT,
+    .sector_count = sizeof(sectors) / sizeof(sectors[0]) - 1,
     .slot_count = BOARD_SLOT_COUNT,
     .slots = {{.start = BOARD_SLOT_A_START, .size = BOARD_SLOT_A_SIZE},
               {.start = BOARD_SLOT_B_START, .size = BOARD_SLOT_B_SIZE}},

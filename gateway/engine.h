@@ -69,7 +69,7 @@ struct gateway_sink {
     void (*data)(void *ctx, uint32_t now_ms);
     void (*close)(void *ctx, uint32_t now_ms);
     void (*reset)(void *ctx, uint32_t now_ms);
-    void (*update_mode)(void *ctx, uint32_t now_ms); /* reset; then its bootloader listens 10 s */
+    void (*update_mode)(void *ctx, uint32_t now_ms); /* reset; its bootloader then listens 9.6 s */
     void (*abort)(void *ctx, uint32_t now_ms);
     void (*pulse)(void *ctx, uint32_t now_ms); /* NRST, where can_pulse */
     int (*step)(void *ctx, uint32_t now_ms);
