@@ -18,7 +18,9 @@ struct flash_map {
 #define SECTOR_CHECK(first, bytes)                                                                 \
     _Static_assert(offsetof(struct flash_map, at_##first) == (first)-BOARD_BOOTLOADER_START,       \
                    "sectors follow each other without a gap");
-BOARD_SECTORS(SECTOR_CHECK)
+struct sector_checks {
+    BOARD_SECTORS(SECTOR_CHECK) char none;
+};
 
 #define SECTOR_START(first, bytes) (first),
 static const uint32_t sectors[] = {BOARD_SECTORS(SECTOR_START) BOARD_BOOTLOADER_START +
