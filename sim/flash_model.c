@@ -45,23 +45,56 @@ void sim_flash_changed(struct ferry_sim *b, uint32_t offset, uint32_t size)
     show(b, offset, size, b->cells);
 }
 
-static void forget_weak(struct ferry_sim *b, uint32_t offset, uint32_t size)
+/* An operation begins, which settles bits if it comes to its end. */
+static void remember_weak(struct sim_flash *f)
+{
+    memcpy(f->op_weak, f->weak, f->weak_count * sizeof f->weak[0]);
+    f->op_weak_count = f->weak_count;
+}
+
+/* It did not: what was unstable before it still is. */
+static void recall_weak(struct ferry_sim *b)
 {
     struct sim_flash *f = &b->s.flash;
+    memcpy(f->weak, f->op_weak, f->op_weak_count * sizeof f->weak[0]);
+    f->weak_count = f->op_weak_count;
+    if (f->weak_count)
+        sim_timer_set(b, SIM_T_WEAK, b->s.now_ps + WEAK_PERIOD_US * SIM_PS_PER_US);
+}
+
+/* In these whole words only the bits of `mask` can stay unstable. */
+static void settle_weak(struct sim_flash *f, uint32_t offset, uint32_t size, uint32_t mask)
+{
     uint32_t kept = 0;
     for (uint32_t i = 0; i < f->weak_count; i++) {
-        if (f->weak[i].offset + 4u <= offset || f->weak[i].offset >= offset + size)
-            f->weak[kept++] = f->weak[i];
+        struct sim_weak_word weak = f->weak[i];
+        if (weak.offset >= offset && weak.offset - offset < size)
+            weak.mask &= mask;
+        if (weak.mask != 0)
+            f->weak[kept++] = weak;
     }
     f->weak_count = kept;
+}
+
+/* What was there before an erase: what the core sees, but where that is noise. */
+static void keep_old(struct ferry_sim *b, uint32_t offset, uint32_t size)
+{
+    const struct sim_flash *f = &b->s.flash;
+    memcpy(b->old + offset, b->view + offset, size);
+    for (uint32_t i = 0; i < f->weak_count; i++) {
+        uint32_t at = f->weak[i].offset;
+        if (at >= offset && at - offset < size)
+            memcpy(b->old + at, b->cells + at, 4);
+    }
 }
 
 void sim_cells_erase(struct ferry_sim *b, uint32_t offset, uint32_t size, int sector)
 {
     struct sim_flash *f = &b->s.flash;
-    memcpy(b->old + offset, b->view + offset, size);
+    keep_old(b, offset, size);
     memset(b->cells + offset, 0xFF, size);
-    forget_weak(b, offset, size);
+    remember_weak(f);
+    settle_weak(f, offset, size, 0);
     if (f->acr & ACR_DCEN) {
         f->stale_any = true;
         f->stale_sector[sector] = 1;
@@ -79,9 +112,14 @@ void sim_cells_program(struct ferry_sim *b, uint32_t offset, unsigned size, uint
     memcpy(bytes, &value, 4);
     f->op_old = 0;
     memcpy(&f->op_old, b->cells + offset, size);
+    uint8_t ones[4] = {0xFF, 0xFF, 0xFF, 0xFF}; /* bits of the word that are not driven to 0 */
+    memcpy(ones + (offset & 3u), bytes, size);
     for (unsigned i = 0; i < size; i++)
         b->cells[offset + i] &= bytes[i];
-    forget_weak(b, offset & ~3u, 4);
+    uint32_t mask;
+    memcpy(&mask, ones, 4);
+    remember_weak(f);
+    settle_weak(f, offset & ~3u, 4, mask);
     memcpy(b->old + offset, b->cells + offset, size); /* a cached line is written through */
     show(b, offset, size, b->cells);
     memcpy(&value, b->cells + offset, size);
@@ -102,7 +140,13 @@ void sim_cells_revert(struct ferry_sim *b)
     const struct sim_flash *f = &b->s.flash;
     for (uint32_t i = 0; i < f->op_size; i++)
         b->cells[f->op_offset + i] = before(b, i);
+    recall_weak(b);
     show(b, f->op_offset, f->op_size, b->cells);
+}
+
+uint32_t ferry_sim_unstable(const struct ferry_sim *sim)
+{
+    return sim->s.flash.weak_count;
 }
 
 static uint32_t next_random(uint64_t *state)
@@ -127,6 +171,7 @@ void sim_cells_tear(struct ferry_sim *b, uint32_t seed, bool unstable)
 {
     const struct sim_flash *f = &b->s.flash;
     uint64_t random = ((uint64_t)seed << 32 | 0x5EEDu) ^ 0x9E3779B97F4A7C15ull;
+    recall_weak(b);
     for (uint32_t i = 0; i < f->op_size; i++) {
         uint8_t *cell = &b->cells[f->op_offset + i];
         uint8_t changed = before(b, i) ^ *cell;

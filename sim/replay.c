@@ -20,6 +20,12 @@ int ferry_sim_replay(struct ferry_sim *sim, uint32_t address, const uint32_t siz
     return FERRY_SIM_OK;
 }
 
+void ferry_sim_replay_none(struct ferry_sim *sim)
+{
+    sim->replay.function_count = 0;
+    sim_replay_forget(sim);
+}
+
 void ferry_sim_pace(struct ferry_sim *sim, uint32_t cycles)
 {
     sim->pace = cycles > 0 ? cycles : 1;

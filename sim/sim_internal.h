@@ -134,6 +134,8 @@ struct sim_flash {
     uint8_t stale_sector[FERRY_SIM_MAX_SECTORS];
     struct sim_weak_word weak[SIM_WEAK_WORDS];
     uint32_t weak_count;
+    struct sim_weak_word op_weak[SIM_WEAK_WORDS]; /* as they were when the last operation began */
+    uint32_t op_weak_count;
     uint64_t ops; /* erase and program operations begun */
     uint64_t cut_at;
     struct ferry_sim_cut_plan cut;

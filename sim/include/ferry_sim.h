@@ -367,12 +367,16 @@ struct ferry_sim_cut_plan {
     uint64_t after_flash_ops; /**< the operation with this number (0 is the next to come, counted
                                  from now) is the one that is cut */
     uint32_t seed;            /**< for TORN */
-    bool unstable;            /**< TORN: some bits read back at random until erased or programmed */
+    bool unstable;            /**< TORN: some bits read back at random until they are erased or
+                                 programmed to 0 */
 };
 
 /** Plan one power cut; a second call replaces it, mode NONE cancels. Power must be on at that time.
  */
 void ferry_sim_plan_cut(struct ferry_sim *sim, const struct ferry_sim_cut_plan *plan);
+
+/** Places in flash with bits that read at random now: 0, and the cells are all there is to know. */
+uint32_t ferry_sim_unstable(const struct ferry_sim *sim);
 
 /** One flash operation, for journals of a golden run. */
 struct ferry_sim_flash_op {
@@ -416,6 +420,8 @@ int ferry_sim_watchdog(struct ferry_sim *sim);
  * @return E_ARGUMENT (more than 4 functions, sizes)
  */
 int ferry_sim_replay(struct ferry_sim *sim, uint32_t address, const uint32_t sizes[4]);
+/** Execute them all again, every time. Results stay known, for a function that is named anew. */
+void ferry_sim_replay_none(struct ferry_sim *sim);
 /**
  * A slower core: each halfword takes so many clock cycles (1: the standard board). The clocks, the
  * wires, the flash and the watchdog keep their times, so a program that waits or polls takes as

@@ -126,6 +126,100 @@ static void unstable_bits_wander_until_erased(void **state)
     kit_close(&kit);
 }
 
+/* ---- unstable bits: the test tells the burner program what to do ----------------------------- */
+
+#define PREY 0x08020000u
+
+enum { ERASE = 1, WORD, LOOK };
+
+static void tell(uint32_t what, uint32_t address, uint32_t value)
+{
+    kit_tell(&kit, 1, address);
+    kit_tell(&kit, 2, value);
+    kit_tell(&kit, 0, what);
+}
+
+/* An operation that comes to its end. */
+static void burn(uint32_t what, uint32_t address, uint32_t value)
+{
+    tell(what, address, value);
+    assert_int_equal(ferry_sim_run_for(kit.sim, 2000 * MS), FERRY_SIM_STOP_LIMIT);
+    assert_int_equal(kit_result(&kit, 0), 0);
+}
+
+/* One that a power cut ends; then power comes back. */
+static void burn_into_cut(uint32_t what, uint32_t address, uint32_t value, enum ferry_sim_cut mode,
+                          bool unstable)
+{
+    struct ferry_sim_cut_plan plan = {mode, 0, 7, unstable};
+    ferry_sim_plan_cut(kit.sim, &plan);
+    tell(what, address, value);
+    assert_int_equal(ferry_sim_run_for(kit.sim, 2000 * MS), FERRY_SIM_STOP_POWER_CUT);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_run_for(kit.sim, MS);
+}
+
+/* Bits of the word that do not always read the same. */
+static uint32_t wandering(uint32_t address)
+{
+    burn(LOOK, address, 0);
+    return kit_result(&kit, 3);
+}
+
+/* A word with bits that wander, in both halves; which ones. */
+static uint32_t open_with_unstable_word(void)
+{
+    kit_open(&kit, "burner", NULL);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_run_for(kit.sim, MS);
+    assert_int_equal(ferry_sim_unstable(kit.sim), 0);
+    burn_into_cut(WORD, PREY, 0, FERRY_SIM_CUT_TORN, true);
+    uint32_t bits = wandering(PREY);
+    assert_true((bits & 0xFFFFu) != 0 && (bits & 0xFFFF0000u) != 0);
+    assert_true(ferry_sim_unstable(kit.sim) > 0);
+    return bits;
+}
+
+static void a_cut_operation_leaves_unstable_bits(void **state)
+{
+    (void)state;
+    static const uint32_t what[] = {WORD, ERASE};
+    uint32_t bits = open_with_unstable_word();
+    for (unsigned i = 0; i < 2; i++) {
+        uint32_t address = what[i] == WORD ? PREY : 5;
+        uint32_t cell = word_at(0);
+        burn_into_cut(what[i], address, 0, FERRY_SIM_CUT_LOST, false);
+        assert_int_equal(wandering(PREY), bits);
+        assert_int_equal(word_at(0), cell);
+        burn_into_cut(what[i], address, 0, FERRY_SIM_CUT_TORN, false);
+        assert_int_equal(wandering(PREY), bits);
+        tell(what[i], address, 0);
+        ferry_sim_run_for(kit.sim, 10000); /* it is under way */
+        ferry_sim_reset(kit.sim);
+        ferry_sim_run_for(kit.sim, MS);
+        assert_int_equal(wandering(PREY), bits);
+    }
+    burn_into_cut(ERASE, 5, 0, FERRY_SIM_CUT_DONE, false);
+    assert_int_equal(wandering(PREY), 0);
+    assert_int_equal(ferry_sim_unstable(kit.sim), 0);
+    kit_close(&kit);
+}
+
+static void a_program_settles_only_bits_that_it_drives(void **state)
+{
+    (void)state;
+    uint32_t bits = open_with_unstable_word();
+    burn(WORD, PREY + 4, 0); /* a neighbour */
+    assert_int_equal(wandering(PREY), bits);
+    burn(WORD, PREY, 0xFFFF0000u);
+    assert_int_equal(wandering(PREY), bits & 0xFFFF0000u);
+    assert_int_equal(word_at(0) & 0xFFFFu, 0);
+    burn(WORD, PREY, 0x0000FFFFu);
+    assert_int_equal(wandering(PREY), 0);
+    assert_int_equal(ferry_sim_unstable(kit.sim), 0);
+    kit_close(&kit);
+}
+
 static void plug_pulled_in_an_erase_tears_it(void **state)
 {
     (void)state;
@@ -175,6 +269,8 @@ int main(void)
         cmocka_unit_test(cut_erase),
         cmocka_unit_test(cut_program),
         cmocka_unit_test(unstable_bits_wander_until_erased),
+        cmocka_unit_test(a_cut_operation_leaves_unstable_bits),
+        cmocka_unit_test(a_program_settles_only_bits_that_it_drives),
         cmocka_unit_test(plug_pulled_in_an_erase_tears_it),
         cmocka_unit_test(every_operation_can_be_cut),
     };

@@ -198,6 +198,124 @@ static void every_entry_of_a_function_is_heard_once(void **state)
     kit_close(&kit);
 }
 
+struct call {
+    uint32_t result, cycles, executed;
+};
+
+/* The program calls its function. `unused` is no argument of it. */
+static struct call call(uint32_t seed, uint32_t step, uint32_t unused)
+{
+    kit_tell(&kit, 2, seed);
+    kit_tell(&kit, 3, step);
+    kit_tell(&kit, 4, unused);
+    kit_tell(&kit, 0, 1);
+    ferry_sim_run_for(kit.sim, 10 * MS);
+    assert_int_equal(kit_result(&kit, 0), 0);
+    return (struct call){kit_result(&kit, 5), kit_result(&kit, 6), kit_result(&kit, 7)};
+}
+
+static uint32_t expected(uint32_t seed, uint32_t step)
+{
+    for (uint32_t i = 0; i < 1000; i++)
+        seed = (seed ^ i) * (step ^ (i & 1u) << 4);
+    return seed;
+}
+
+static void assert_replayed(const struct call *replayed, const struct call *executed)
+{
+    assert_int_equal(replayed->result, executed->result);
+    assert_int_equal(replayed->executed, executed->executed);
+    assert_in_range(replayed->cycles + 20u, executed->cycles, executed->cycles + 40u);
+}
+
+static void open_pure(uint32_t *address)
+{
+    kit_open(&kit, "pure", NULL);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_run_for(kit.sim, MS);
+    *address = kit_result(&kit, 1);
+}
+
+static void a_pure_function_is_executed_once_for_each_input(void **state)
+{
+    static const uint32_t sizes[4] = {4, 0, 8, 0};
+    uint32_t address;
+    (void)state;
+    open_pure(&address);
+    assert_int_equal(ferry_sim_replay(kit.sim, address, sizes), FERRY_SIM_OK);
+    struct call first = call(1, 5, 0);
+    assert_int_equal(first.result, expected(1, 5));
+    assert_int_equal(first.executed, 1);
+    struct call second = call(1, 5, 77);
+    assert_replayed(&second, &first);
+    assert_int_equal(ferry_sim_replayed(kit.sim), 1);
+    struct call other = call(2, 5, 0); /* another byte behind r0, then one behind r2 */
+    assert_int_equal(other.result, expected(2, 5));
+    assert_int_equal(other.executed, 2);
+    other = call(1, 7, 0);
+    assert_int_equal(other.result, expected(1, 7));
+    assert_int_equal(other.executed, 3);
+    ferry_sim_pace(kit.sim, 3); /* its time does not depend on the pace */
+    second = call(1, 7, 0);
+    assert_int_equal(second.executed, 3);
+    assert_int_equal(second.result, other.result);
+    assert_true(second.cycles < other.cycles + other.cycles / 10);
+    kit_close(&kit);
+}
+
+static void replay_ends_and_begins_again(void **state)
+{
+    static const uint32_t sizes[4] = {4, 0, 8, 0};
+    uint32_t address;
+    (void)state;
+    open_pure(&address);
+    assert_int_equal(ferry_sim_replay(kit.sim, address, sizes), FERRY_SIM_OK);
+    struct call first = call(1, 5, 0);
+    ferry_sim_replay_none(kit.sim);
+    struct call again = call(1, 5, 0);
+    assert_int_equal(again.result, first.result);
+    assert_int_equal(again.executed, 2);
+    assert_int_equal(ferry_sim_replayed(kit.sim), 0);
+    assert_int_equal(ferry_sim_replay(kit.sim, address, sizes), FERRY_SIM_OK);
+    struct call replayed = call(1, 5, 0);
+    assert_replayed(&replayed, &again);
+    kit_close(&kit);
+}
+
+static void a_reset_in_a_pure_function_leaves_no_result(void **state)
+{
+    static const uint32_t sizes[4] = {4, 0, 8, 0};
+    uint32_t address;
+    (void)state;
+    open_pure(&address);
+    assert_int_equal(ferry_sim_replay(kit.sim, address, sizes), FERRY_SIM_OK);
+    kit_tell(&kit, 2, 1);
+    kit_tell(&kit, 3, 5);
+    kit_tell(&kit, 0, 1);
+    ferry_sim_run_for(kit.sim, MS / 10); /* in the middle of it */
+    assert_int_equal(kit_result(&kit, 0), 1);
+    ferry_sim_reset(kit.sim);
+    ferry_sim_run_for(kit.sim, MS);
+    struct call first = call(1, 5, 0);
+    assert_int_equal(first.result, expected(1, 5));
+    assert_int_equal(first.executed, 1);
+    kit_close(&kit);
+}
+
+static void what_cannot_be_replayed_is_refused(void **state)
+{
+    static const uint32_t sizes[4] = {4, 0, 8, 0}, large[4] = {253, 1, 1, 1};
+    (void)state;
+    kit_open(&kit, "pure", NULL);
+    assert_int_equal(ferry_sim_replay(kit.sim, 0x08000101u, large), FERRY_SIM_OK);
+    static const uint32_t larger[4] = {253, 1, 1, 2};
+    assert_int_equal(ferry_sim_replay(kit.sim, 0x08000101u, larger), FERRY_SIM_E_ARGUMENT);
+    for (uint32_t i = 1; i < 4; i++)
+        assert_int_equal(ferry_sim_replay(kit.sim, 0x08000101u + 2u * i, sizes), FERRY_SIM_OK);
+    assert_int_equal(ferry_sim_replay(kit.sim, 0x08000201u, sizes), FERRY_SIM_E_ARGUMENT);
+    kit_close(&kit);
+}
+
 static void events_are_json(void **state)
 {
     (void)state;
@@ -241,6 +359,10 @@ int main(void)
         cmocka_unit_test(thousands_of_restores),
         cmocka_unit_test(predicate_tick_and_stop),
         cmocka_unit_test(every_entry_of_a_function_is_heard_once),
+        cmocka_unit_test(a_pure_function_is_executed_once_for_each_input),
+        cmocka_unit_test(replay_ends_and_begins_again),
+        cmocka_unit_test(a_reset_in_a_pure_function_leaves_no_result),
+        cmocka_unit_test(what_cannot_be_replayed_is_refused),
         cmocka_unit_test(events_are_json),
         cmocka_unit_test(a_slower_core_on_the_same_wire),
         cmocka_unit_test(the_watchdog_resets_when_told),
