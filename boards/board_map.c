@@ -15,21 +15,20 @@ _Static_assert(sizeof(BOARD_NAME) - 1 <= FERRY_BOARD_NAME_MAX, "the board's name
 struct flash_map {
     BOARD_SECTORS(SECTOR_MEMBER)
 };
-#define SECTOR_CHECK(first, bytes)                                                                 \
-    _Static_assert(offsetof(struct flash_map, at_##first) == (first)-BOARD_BOOTLOADER_START,       \
-                   "sectors follow each other without a gap");
-struct sector_checks {
-    BOARD_SECTORS(SECTOR_CHECK) char none;
-};
-
 #define SECTOR_START(first, bytes) (first),
 static const uint32_t sectors[] = {BOARD_SECTORS(SECTOR_START) BOARD_BOOTLOADER_START +
                                    sizeof(struct flash_map)};
 
+#define SECTOR_IN_PLACE(first, bytes)                                                              \
+    +(offsetof(struct flash_map, at_##first) == (first)-BOARD_BOOTLOADER_START)
+enum { COUNT = sizeof(sectors) / sizeof(sectors[0]) - 1 };
+enum { IN_PLACE = 0 BOARD_SECTORS(SECTOR_IN_PLACE) };
+_Static_assert((int)IN_PLACE == (int)COUNT, "there is no gap between two sectors");
+
 const struct ferry_board FERRY_BOARD_SYMBOL = {
     .name = BOARD_NAME,
     .sectors = sectors,
-    .sector_count = sizeof(sectors) / sizeof(sectors[0]) - 1,
+    .sector_count = COUNT,
     .slot_count = BOARD_SLOT_COUNT,
     .slots = {{.start = BOARD_SLOT_A_START, .size = BOARD_SLOT_A_SIZE},
               {.start = BOARD_SLOT_B_START, .size = BOARD_SLOT_B_SIZE}},
