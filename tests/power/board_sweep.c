@@ -18,7 +18,8 @@
  *   --verify LIST    ADDRESS/SIZE/SIZE/SIZE of the signature check in bootloader and old
  *                    application, with commas: where it stands, bytes behind r0, r1, r2
  *   --no-shortcuts   follow every trial to its end (see sweep_rig.h)
- *   --check N        one trial in N is run once more the long way, and must end alike
+ *   --check N        one trial in N is run once more the long way, and must end alike; one in 4 of
+ *                    these with all its signature checks executed
  *   --stop           at the first violation
  *   --only OP:MODE:SEED[:OP:MODE:SEED]   one trial of one story, as a violation report names it
  *   --results FILE   totals as JSON
@@ -39,12 +40,13 @@ enum {
     CLOSE_OPS = 40 /* the record before the answer */,
     PACE = 12,
     LARGE_IMAGE = 0x10000,
-    RESET_STEP = 8,  /* of data words, by reset */
-    DOUBLE_STEP = 16 /* of data words, on average, with a second cut */
+    RESET_STEP = 8,   /* of data words, by reset */
+    DOUBLE_STEP = 16, /* of data words, on average, with a second cut */
+    EXECUTED_STEP = 4 /* of trials run once more, without replay of signature checks */
 };
 
 struct totals {
-    uint64_t trials[SWEEP_MODES], same, shortened, doubles, came, checked;
+    uint64_t trials[SWEEP_MODES], same, shortened, doubles, came, checked, executed;
     uint64_t ops[SWEEP_CLASSES], cut_ops[SWEEP_CLASSES], planned, done;
     uint32_t violations;
     struct sweep_resumes resumes;
@@ -232,7 +234,8 @@ static void report(const struct sweep_rig *rig, const struct task *task, uint32_
             rig->peer.accepted, rig->peer.tried);
 }
 
-/* The long way must come to the same end: each trial followed whole, the core at its own speed. */
+/* The long way must come to the same end: each trial followed whole, the core at its own speed. The
+ * journal's state at the end is compared in every trial, see sweep_rig.c. */
 static void check_again(struct sweep_rig *rig, const struct task *task, bool violated,
                         struct totals *totals)
 {
@@ -242,13 +245,17 @@ static void check_again(struct sweep_rig *rig, const struct task *task, bool vio
 
     rig->memo = false;
     rig->pace = 1;
+    bool replay = totals->checked % EXECUTED_STEP != 0;
+    sweep_rig_replay(rig, replay);
     enum sweep_verdict verdict =
         sweep_rig_trial(rig, &task->first, task->twice ? &task->second : NULL, &came);
     totals->checked++;
+    totals->executed += !replay;
     if ((verdict == SWEEP_VIOLATED) != violated) {
         fprintf(stderr, "the long way disagrees with the short one:\n");
         report(rig, task, ++totals->violations);
     }
+    sweep_rig_replay(rig, memo);
     rig->memo = memo;
     rig->pace = pace;
     rig->resumes = resumes;
@@ -334,7 +341,10 @@ static void sweep(struct sweep_rig *rig, const struct sweep_options *options, do
         tasks.list[0] = parse_only(options->only);
         tasks.count = 1;
     }
-    size_t run = 0;
+    size_t run = 0, planned = 0;
+    for (size_t i = options->part; i < tasks.count; i += options->parts) {
+        planned++;
+    }
     for (size_t i = options->part;
          i < tasks.count && now_s() < until_s && !(options->stop && totals->violations > 0);
          i += options->parts) {
@@ -342,10 +352,10 @@ static void sweep(struct sweep_rig *rig, const struct sweep_options *options, do
         run_task(rig, &tasks.list[i], options, totals);
         progress(rig, &tasks, i, started_s, &told_s, totals);
     }
-    totals->planned += tasks.count / options->parts;
+    totals->planned += planned;
     printf("%-20s %-16s %5u operations %7zu of %7zu trials %6.0f s %4u violations\n",
-           rig->board->name, rig->story->name, (unsigned)rig->golden_count, run,
-           tasks.count / options->parts, now_s() - started_s, (unsigned)totals->violations);
+           rig->board->name, rig->story->name, (unsigned)rig->golden_count, run, planned,
+           now_s() - started_s, (unsigned)totals->violations);
     fflush(stdout);
     free(tasks.list);
 }
@@ -383,16 +393,19 @@ static void write_results(const struct sweep_options *options, const struct tota
     fprintf(
         out,
         "  \"erased_again\": %u,\n  \"planned\": %llu,\n  \"trials\": %llu,\n  \"same\": %llu,\n"
-        "  \"shortened\": %llu,\n  \"checked\": %llu,\n  \"double\": %llu,\n  \"second_cuts\": "
-        "%llu,\n"
+        "  \"shortened\": %llu,\n  \"checked\": %llu,\n  \"executed\": %llu,\n"
+        "  \"double\": %llu,\n  \"second_cuts\": %llu,\n"
         "  \"seeds\": %u,\n  \"word_seeds\": %u,\n  \"step\": %u,\n  \"seed\": %u,\n"
+        "  \"pace\": %u,\n  \"idle_pace\": %u,\n"
         "  \"duration_s\": %.0f,\n  \"violations\": %u\n}\n",
         (unsigned)totals->resumes.again, (unsigned long long)totals->planned,
         (unsigned long long)totals->done, (unsigned long long)totals->same,
         (unsigned long long)totals->shortened, (unsigned long long)totals->checked,
-        (unsigned long long)totals->doubles, (unsigned long long)totals->came,
-        (unsigned)options->seeds, (unsigned)(options->full ? options->seeds : options->word_seeds),
-        (unsigned)options->step, (unsigned)options->seed, duration_s, (unsigned)totals->violations);
+        (unsigned long long)totals->executed, (unsigned long long)totals->doubles,
+        (unsigned long long)totals->came, (unsigned)options->seeds,
+        (unsigned)(options->full ? options->seeds : options->word_seeds), (unsigned)options->step,
+        (unsigned)options->seed, (unsigned)PACE, (unsigned)(PACE * SWEEP_IDLE_FACTOR), duration_s,
+        (unsigned)totals->violations);
     fclose(out);
 }
 
@@ -468,10 +481,10 @@ int main(int argc, char **argv)
     }
     print_resumes(&totals);
     printf("%llu trials (%llu the same as an earlier one), %llu second cuts, %llu once more the "
-           "long way, %u violations\n",
+           "long way (%llu of them without replay), %u violations\n",
            (unsigned long long)totals.done, (unsigned long long)totals.same,
            (unsigned long long)totals.came, (unsigned long long)totals.checked,
-           (unsigned)totals.violations);
+           (unsigned long long)totals.executed, (unsigned)totals.violations);
     write_results(&options, &totals, now_s() - started_s);
     free((void *)(uintptr_t)files.factory_hex);
     return totals.violations > 0;

@@ -1,18 +1,12 @@
 #include "sweep_rig.h"
 
-#include "ferry/journal.h"
+#include "sweep_journal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    QUEUE_BYTES = 1024,
-    SNAPSHOTS_AIM = 128,
-    IDLE_FACTOR = 5, /* 60 cycles a halfword: the bootloader verifies 2 s and more, see pace() */
-    SILENCE_MS = 2000,
-    GOLDEN_MAX = 1 << 17
-};
+enum { QUEUE_BYTES = 1024, SNAPSHOTS_AIM = 128, SILENCE_MS = 2000, GOLDEN_MAX = 1 << 17 };
 static const uint64_t quantum_ns = 500000, story_ns = 120000000000, power_off_ns = 50000000;
 
 enum stop { STOP_END, STOP_CUT, STOP_NRST, STOP_KNOWN, STOP_VIOLATION };
@@ -35,26 +29,30 @@ static bool covers(const struct ferry_range *range, uint32_t address)
 
 /* ---- what is watched ------------------------------------------------------------------------- */
 
-static void forget_weak(struct sweep_rig *rig, const struct sweep_op *op)
+/* The sector that an address lies in. */
+static uint32_t sector_start(const struct sweep_rig *rig, uint32_t address)
 {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < rig->weak_count; i++) {
-        uint32_t from = rig->weak[i].address;
-        if (from < op->address || from + rig->weak[i].size > op->address + op->size) {
-            rig->weak[kept++] = rig->weak[i];
-        }
-    }
-    rig->weak_count = kept;
+    return ferry_board_sector(rig->board, ferry_board_sector_at(rig->board, address)).start;
 }
 
-/* A sector of the slot is erased: its promises are void, which only a torn word may cause. */
+static bool is_torn(const struct sweep_rig *rig, uint32_t sector)
+{
+    for (uint32_t i = 0; i < rig->torn_count; i++) {
+        if (rig->torn[i] == sector) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A sector of the slot is erased: its promises are void, which only a torn word in it may cause. */
 static void watch_erase(struct sweep_rig *rig, const struct sweep_op *op)
 {
     uint32_t offset = op->address - slot_start(rig);
 
     if (offset < rig->peer.durable) {
         rig->peer.erased_again = true;
-        if (!rig->tore_slot) {
+        if (!is_torn(rig, op->address)) {
             sweep_violation(&rig->peer, "4: sector at 0x%08x erased again, nothing in it was torn",
                             (unsigned)op->address);
         }
@@ -81,7 +79,6 @@ static void on_flash_op(void *ctx, const struct ferry_sim_flash_op *op)
     if (op->erase && sweep_rig_class(rig, UINT32_MAX) == SWEEP_WORD) {
         watch_erase(rig, &rig->last);
     }
-    forget_weak(rig, &rig->last);
     if (rig->ops++ == rig->nrst_at) {
         rig->nrst_now = true;
         ferry_sim_stop(rig->sim);
@@ -119,13 +116,13 @@ static uint64_t mix(uint64_t hash, uint64_t value)
     return hash ^ hash >> 29;
 }
 
-/* Flash and what the gateway was promised. */
+/* Flash, what the gateway was promised, and what RAM may know of the start: its cause. */
 static uint64_t fingerprint(const struct sweep_rig *rig, uint64_t style)
 {
     const struct sweep_peer *peer = &rig->peer;
     size_t size;
     const uint8_t *cells = ferry_sim_flash(rig->sim, &size);
-    uint64_t word, hash = mix(1, style);
+    uint64_t word, hash = mix(mix(1, style), rig->woken_by);
 
     for (size_t at = 0; at < size; at += sizeof(word)) {
         memcpy(&word, cells + at, sizeof(word));
@@ -133,7 +130,11 @@ static uint64_t fingerprint(const struct sweep_rig *rig, uint64_t style)
     }
     hash = mix(hash, (uint64_t)peer->durable << 32 | peer->counter);
     hash = mix(hash, peer->stage);
-    return mix(hash, (uint64_t)peer->accepted << 2 | (uint64_t)peer->tried << 1 | peer->confirmed);
+    for (uint32_t i = 0; i < rig->torn_count; i++) {
+        hash = mix(hash, rig->torn[i]);
+    }
+    return mix(hash, (uint64_t)peer->erased_again << 3 | (uint64_t)peer->accepted << 2 |
+                         (uint64_t)peer->tried << 1 | peer->confirmed);
 }
 
 static uint64_t *find_known(const struct sweep_rig *rig, uint64_t hash)
@@ -148,7 +149,7 @@ static uint64_t *find_known(const struct sweep_rig *rig, uint64_t hash)
 /* True when this very point was passed before, on the way to a right end. */
 static bool is_known(struct sweep_rig *rig, uint64_t style)
 {
-    if (!rig->memo || rig->recording || rig->pending || rig->weak_count > 0) {
+    if (!rig->memo || rig->recording || rig->pending || ferry_sim_unstable(rig->sim) > 0) {
         return false;
     }
     uint64_t hash = fingerprint(rig, style);
@@ -224,7 +225,7 @@ static bool is_milestone(const struct sweep_peer *peer, const struct sweep_peer 
 static uint32_t pace(const struct sweep_rig *rig)
 {
     bool idle = rig->peer.stage == SWEEP_PAUSE && rig->pace > 1;
-    return idle && rig->memo ? rig->pace * IDLE_FACTOR : rig->pace;
+    return idle && rig->memo ? rig->pace * SWEEP_IDLE_FACTOR : rig->pace;
 }
 
 /* Until the story ends, or something comes in between. */
@@ -239,6 +240,9 @@ static enum stop run(struct sweep_rig *rig)
         }
         sweep_peer_step(&rig->peer, now_ms(rig));
         pump(rig);
+        if (rig->peer.stage == SWEEP_DATA && before.stage == SWEEP_OPEN) {
+            rig->torn_count = 0; /* what it promises now it has looked at */
+        }
         if (is_milestone(&rig->peer, &before) &&
             is_known(rig, MILESTONES + (uint64_t)rig->peer.opened_at)) {
             return STOP_KNOWN;
@@ -299,12 +303,10 @@ static uint32_t style_of(const struct sweep_cut *cut)
 static void note_torn(struct sweep_rig *rig, const struct sweep_cut *cut)
 {
     bool torn = cut->mode == SWEEP_TORN || is_reset(cut);
+    uint32_t sector = sector_start(rig, rig->last.address);
 
-    if (torn && sweep_rig_class(rig, UINT32_MAX) != SWEEP_JOURNAL) {
-        rig->tore_slot = true;
-    }
-    if (cut->mode == SWEEP_TORN && cut->seed % 2 != 0 && rig->weak_count < SWEEP_WEAK) {
-        rig->weak[rig->weak_count++] = rig->last;
+    if (torn && sweep_rig_class(rig, UINT32_MAX) != SWEEP_JOURNAL && !is_torn(rig, sector)) {
+        rig->torn[rig->torn_count++] = sector;
     }
 }
 
@@ -314,6 +316,7 @@ static void recover(struct sweep_rig *rig, const struct sweep_cut *cut)
     bool at_once =
         style == 1 && !rig->story->by_application; /* a QUERY would hold the bootloader */
 
+    rig->woken_by = is_reset(cut) ? cut->mode : 0;
     if (cut->mode == SWEEP_NRST) {
         ferry_sim_reset(rig->sim);
     } else if (cut->mode == SWEEP_WDOG) {
@@ -338,6 +341,25 @@ static bool in_application(void *ctx, struct ferry_sim *sim)
         }
     }
     return false;
+}
+
+/* The journal must say what it says after the uncut run. */
+static void check_journal(struct sweep_rig *rig)
+{
+    struct ferry_state state;
+
+    if (!sweep_journal_read(rig->sim, rig->board, &state)) {
+        sweep_violation(&rig->peer, "5: no valid record at the end");
+    } else if (!rig->has_end) {
+        rig->end = state;
+        rig->has_end = true;
+    } else if (!sweep_journal_equal(&state, &rig->end)) {
+        sweep_violation(&rig->peer,
+                        "3: the journal ends with confirmed %u, phase %u, candidate %u, outcome "
+                        "%u, counter %u: not as without a cut",
+                        state.confirmed, state.phase, state.candidate, state.outcome,
+                        (unsigned)state.security_counter);
+    }
 }
 
 /* Power off and on without a gateway: the right image must be there, and start. */
@@ -369,6 +391,7 @@ static void check_end(struct sweep_rig *rig)
     } else if (rig->story->good != (cpu.r[15] - slot_start(rig) < image->size)) {
         sweep_violation(&rig->peer, "3: the wrong image was started at the end");
     }
+    check_journal(rig);
 }
 
 enum sweep_verdict sweep_rig_trial(struct sweep_rig *rig, const struct sweep_cut *first,
@@ -383,8 +406,7 @@ enum sweep_verdict sweep_rig_trial(struct sweep_rig *rig, const struct sweep_cut
     ferry_sim_restore(rig->sim, rig->snapshots[i].sim);
     rig->peer = rig->snapshots[i].peer;
     rig->peer.resumes = &rig->resumes;
-    rig->weak_count = rig->passed_count = 0;
-    rig->tore_slot = false;
+    rig->passed_count = rig->torn_count = rig->woken_by = 0;
     plan(rig, first, rig->snapshots[i].ops);
     enum stop stop = run(rig);
     if (stop != STOP_CUT && stop != STOP_NRST) {
@@ -393,7 +415,8 @@ enum sweep_verdict sweep_rig_trial(struct sweep_rig *rig, const struct sweep_cut
     }
     note_torn(rig, first);
     rig->pending = false;
-    if (second == NULL && is_known(rig, 2 + (uint64_t)style_of(first))) {
+    /* A reset tears its operation only in recover(). */
+    if (second == NULL && !is_reset(first) && is_known(rig, 2 + (uint64_t)style_of(first))) {
         return SWEEP_SAME;
     }
     recover(rig, first);
@@ -434,63 +457,14 @@ enum sweep_class sweep_rig_class(const struct sweep_rig *rig, uint32_t op)
     return what->erase && op != UINT32_MAX ? SWEEP_ERASE : SWEEP_WORD;
 }
 
-/* A journal that is worked on in host memory before the board starts. */
-struct desk {
-    uint8_t *memory;
-    uint32_t base;
-    const struct ferry_board *board;
-};
-
-static int desk_read(void *ctx, uint32_t address, void *out, size_t size)
+void sweep_rig_replay(struct sweep_rig *rig, bool on)
 {
-    const struct desk *desk = ctx;
-    memcpy(out, desk->memory + (address - desk->base), size);
-    return FERRY_OK;
-}
+    const struct sweep_pure *pure = rig->files->pure;
 
-static int desk_program(void *ctx, uint32_t address, const void *data, size_t size)
-{
-    const struct desk *desk = ctx;
-    memcpy(desk->memory + (address - desk->base), data, size);
-    return FERRY_OK;
-}
-
-static int desk_erase(void *ctx, uint32_t sector)
-{
-    const struct desk *desk = ctx;
-    struct ferry_range range = ferry_board_sector(desk->board, sector);
-    memset(desk->memory + (range.start - desk->base), 0xFF, range.size);
-    return FERRY_OK;
-}
-
-/* A journal with a past: full, compacted, and filled again up to `room` records. */
-static void age_journal(struct sweep_rig *rig, uint32_t room)
-{
-    size_t size;
-    const uint8_t *cells = ferry_sim_flash(rig->sim, &size);
-    struct desk desk = {malloc(size), ferry_sim_flash_base(rig->sim), rig->board};
-    struct ferry_flash flash = {
-        .ctx = &desk, .read = desk_read, .program = desk_program, .erase = desk_erase};
-    struct ferry_journal journal;
-
-    if (desk.memory == NULL) {
-        return;
+    ferry_sim_replay_none(rig->sim);
+    for (size_t i = 0; on && i < SWEEP_PURE && pure[i].address != 0; i++) {
+        ferry_sim_replay(rig->sim, pure[i].address, pure[i].sizes);
     }
-    memcpy(desk.memory, cells, size);
-    int status = ferry_journal_open(&journal, &flash, rig->board);
-    while (status == FERRY_OK && ferry_journal_room(&journal) > 0) {
-        status = ferry_journal_commit(&journal, &journal.state);
-    }
-    status = ferry_journal_compact(&journal, &journal.state);
-    while (status == FERRY_OK && ferry_journal_room(&journal) > room) {
-        status = ferry_journal_commit(&journal, &journal.state);
-    }
-    for (size_t i = 0; i < 2; i++) {
-        struct ferry_range sector = ferry_board_sector(rig->board, rig->board->journal_sectors[i]);
-        ferry_sim_load(rig->sim, sector.start, desk.memory + (sector.start - desk.base),
-                       sector.size);
-    }
-    free(desk.memory);
 }
 
 static bool make_board(struct sweep_rig *rig)
@@ -509,11 +483,9 @@ static bool make_board(struct sweep_rig *rig)
         }
     }
     if (rig->story->room > 0) {
-        age_journal(rig, rig->story->room);
+        sweep_journal_age(rig->sim, rig->board, rig->story->room);
     }
-    for (size_t i = 0; i < SWEEP_PURE && rig->memo && files->pure[i].address != 0; i++) {
-        ferry_sim_replay(rig->sim, files->pure[i].address, files->pure[i].sizes);
-    }
+    sweep_rig_replay(rig, rig->memo);
     ferry_sim_on_uart(rig->sim, 0, on_uart, rig);
     ferry_sim_on_event(rig->sim, on_event, rig);
     ferry_sim_on_flash_op(rig->sim, on_flash_op, rig);
@@ -543,8 +515,8 @@ bool sweep_rig_start(struct sweep_rig *rig)
         return false;
     }
     rig->golden_count = 0;
-    rig->weak_count = 0;
-    rig->tore_slot = false;
+    rig->torn_count = rig->woken_by = 0;
+    rig->has_end = false;
     ferry_sim_power_on(rig->sim);
     plan(rig, NULL, 0);
     rig->recording = true;

@@ -3,9 +3,10 @@
  *
  * A golden run is recorded once, with snapshots on the way; a trial starts at the snapshot before
  * its cut and goes on to the end of the story. Two shortcuts, both exact about flash: a trial whose
- * flash and promises right after the cut equal those of an earlier one is not run again (the end of
- * one operation is the start of the next); one whose flash at "accepted" equals that of an earlier
- * one that came to its right end is not followed further. Neither is taken while a bit is unstable.
+ * flash and promises right after a power cut equal those of an earlier one is not run again (the
+ * end of one operation is the start of the next); one whose flash at "accepted", and the kind of
+ * reset before it, equal those of an earlier one that came to its right end is not followed
+ * further. Neither is taken while a bit is unstable.
  * A third one is the board's: a signature check is executed once for each input, then replayed.
  */
 #ifndef SWEEP_RIG_H
@@ -15,6 +16,7 @@
 #include "sweep_peer.h"
 
 #include "ferry/board.h"
+#include "ferry/journal.h"
 
 enum sweep_class { SWEEP_ERASE, SWEEP_JOURNAL, SWEEP_WORD, SWEEP_CLASSES };
 
@@ -54,7 +56,11 @@ struct sweep_files {
     struct sweep_pure pure[SWEEP_PURE];
 };
 
-enum { SWEEP_KNOWN = 1 << 20, SWEEP_SNAPSHOTS = 512, SWEEP_WEAK = 4 };
+enum { SWEEP_KNOWN = 1 << 20, SWEEP_SNAPSHOTS = 512, SWEEP_CUTS = 2 };
+
+/* The core is so many times slower again while the gateway is silent: the bootloader then verifies
+ * for 2 s and more, see pace() in sweep_rig.c. */
+enum { SWEEP_IDLE_FACTOR = 5 };
 
 struct sweep_op {
     uint32_t address, size;
@@ -82,14 +88,16 @@ struct sweep_rig {
     uint32_t snapshot_count;
 
     bool recording;
-    bool pending;         /* a cut is planned and has not come yet */
-    uint32_t ops;         /* begun, since the golden run's start or the last cut */
-    uint32_t nrst_at;     /* stop at this operation; UINT32_MAX: never */
-    bool nrst_now;        /* that operation is under way */
-    bool tore_slot;       /* a word of the slot being filled was torn or its erase was */
-    struct sweep_op last; /* operation begun last */
-    struct sweep_op weak[SWEEP_WEAK]; /* where bits may be unstable */
-    uint32_t weak_count;
+    bool pending;              /* a cut is planned and has not come yet */
+    uint32_t ops;              /* begun, since the golden run's start or the last cut */
+    uint32_t nrst_at;          /* stop at this operation; UINT32_MAX: never */
+    bool nrst_now;             /* that operation is under way */
+    struct sweep_op last;      /* operation begun last */
+    uint32_t torn[SWEEP_CUTS]; /* slot sectors with a torn word or erase since the last OPEN */
+    uint32_t torn_count;
+    uint8_t woken_by;       /* after the last cut: SWEEP_NRST, SWEEP_WDOG, or 0: power came back */
+    struct ferry_state end; /* what the journal says when the uncut story has ended */
+    bool has_end;
 
     uint64_t *known; /* hashes of flash and promises that came to the right end */
     uint32_t known_count;
@@ -104,6 +112,9 @@ struct sweep_rig {
  */
 bool sweep_rig_start(struct sweep_rig *rig);
 void sweep_rig_free(struct sweep_rig *rig);
+
+/* Signature checks: replayed where they are known, or executed every time. */
+void sweep_rig_replay(struct sweep_rig *rig, bool on);
 
 /* What an operation of the golden run is. */
 enum sweep_class sweep_rig_class(const struct sweep_rig *rig, uint32_t op);
