@@ -9,8 +9,9 @@ enum {
     LOOK = 32, /* an ACK with its frame, 0.8 ms at 400 kHz */
     LOOK_ON = 128,
     PAUSE_MS = 1,
-    BUSY_PAUSE_MS = 3, /* after an address that was not acknowledged */
-    SHORT = 128        /* for adapters with a limit: the smallest in the kernel is 255 */
+    BUSY_PAUSE_MS = 3,     /* after an address that was not acknowledged */
+    STREAM_PAUSE_MS = 250, /* while one write follows another */
+    SHORT = 128            /* for adapters with a limit: the smallest in the kernel is 255 */
 };
 
 static int port_open(void *ctx)
@@ -19,6 +20,8 @@ static int port_open(void *ctx)
     gateway_polling_start(&port->polling, ferry_posix_now_ms());
     port->longest = FERRY_I2C_TRANSFER_MAX;
     port->acknowledged = false;
+    port->wrote = false;
+    port->looked_ms = ferry_posix_now_ms();
     return ferry_i2c_open(&port->i2c, port->path, port->address, port->speed_hz);
 }
 
@@ -48,6 +51,7 @@ static int look(struct gateway_i2c *port)
 {
     uint8_t in[LOOK_ON];
     size_t size = port->polling.in_answer ? LOOK_ON : LOOK;
+    port->looked_ms = ferry_posix_now_ms();
     int status = judge(port, ferry_i2c_read(&port->i2c, in, size), ferry_posix_now_ms());
     if (status == FERRY_OK) {
         gateway_polling_collect(&port->polling, in, size, ferry_posix_now_ms());
@@ -57,11 +61,21 @@ static int look(struct gateway_i2c *port)
     return status;
 }
 
+/* Where writes follow each other, the wire is theirs: the window lets them go on without answers.
+ * Only after a step without a write the sender waits for one. */
+static bool is_streaming(struct gateway_i2c *port)
+{
+    bool wrote = port->wrote;
+    port->wrote = false;
+    return wrote && ferry_posix_now_ms() - port->looked_ms < STREAM_PAUSE_MS;
+}
+
 static int port_read(void *ctx, uint8_t *out, size_t max, size_t *got)
 {
     struct gateway_i2c *port = ctx;
     *got = 0;
-    if (port->polling.count == 0 &&
+    bool streaming = is_streaming(port);
+    if (port->polling.count == 0 && !streaming &&
         gateway_polling_due(&port->polling, PAUSE_MS, ferry_posix_now_ms())) {
         int status = look(port);
         if (status > FERRY_OK) {
@@ -80,6 +94,7 @@ static int port_write(void *ctx, const uint8_t *data, size_t size, size_t *taken
     int status = judge(port, ferry_i2c_write(&port->i2c, data, size), ferry_posix_now_ms());
     if (status == FERRY_OK) {
         *taken = size;
+        port->wrote = true;
         gateway_polling_sent(&port->polling, ferry_posix_now_ms());
     }
     return status > FERRY_OK ? status : FERRY_OK;

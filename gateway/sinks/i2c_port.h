@@ -17,7 +17,9 @@ struct gateway_i2c {
     const char *path; /* borrowed */
     uint8_t address;
     uint32_t speed_hz;
-    size_t longest;    /* bytes of a transaction that the adapter takes */
+    size_t longest; /* bytes of a transaction that the adapter takes */
+    bool wrote;     /* since the last read */
+    uint32_t looked_ms;
     bool acknowledged; /* once since the port was opened */
     struct gateway_polling polling;
     char hint[FERRY_DEVICE_ERROR_SIZE + 128];

@@ -121,6 +121,22 @@ static int take_input(struct gateway_link *link, uint32_t now_ms)
     return FERRY_OK;
 }
 
+/* A request ended. After a restart, or silence, it may be another program with another ring. */
+static void tell_window(const struct gateway_link *link, int status)
+{
+    const struct ferry_sender *sender = &link->sender;
+    if (link->port->window == NULL) {
+        return;
+    }
+    if (status != FERRY_OK || sender->request == FERRY_RESET) {
+        link->port->window(link->port->ctx, 0, false);
+    } else if (sender->request == FERRY_QUERY) {
+        link->port->window(link->port->ctx, sender->result.info.window, false);
+    } else if (sender->request == FERRY_OPEN) {
+        link->port->window(link->port->ctx, sender->result.opened.window, true);
+    }
+}
+
 int gateway_link_step(struct gateway_link *link, uint32_t now_ms)
 {
     if (link->pulsing) {
@@ -129,6 +145,7 @@ int gateway_link_step(struct gateway_link *link, uint32_t now_ms)
     if (!link->opened) {
         return FERRY_IO;
     }
+    bool asked = link->sender.stage != FERRY_SENDER_IDLE;
     int status = take_input(link, now_ms);
     if (status == FERRY_OK) {
         status = send_output(link, now_ms);
@@ -147,6 +164,9 @@ int gateway_link_step(struct gateway_link *link, uint32_t now_ms)
     status = ferry_sender_step(&link->sender, now_ms);
     if (status > FERRY_OK) {
         link->port->discard(link->port->ctx); /* DATA that the node would only refuse */
+    }
+    if (asked && status != FERRY_MORE) {
+        tell_window(link, status);
     }
     return status;
 }

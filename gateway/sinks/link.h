@@ -17,6 +17,11 @@ struct gateway_port {
     int (*write)(void *ctx, const uint8_t *data, size_t size, size_t *taken);
     /* Drops what was taken but is not on the wire yet: nobody waits for it any more. */
     void (*discard)(void *ctx);
+    /*
+     * The node said how many image bytes it takes ahead; 0: not known any more. `opened`: it takes
+     * them now, and keeps reading. NULL where the port has no use for it.
+     */
+    void (*window)(void *ctx, uint32_t bytes, bool opened);
     const char *(*error)(void *ctx); /* a sentence on the last error */
     /* Why a node that never answered may be silent: a sentence, "" where nothing is known. */
     const char *(*hint)(void *ctx);

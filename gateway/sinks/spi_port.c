@@ -5,13 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LOOK = 8, LOOK_ON = 64, PAUSE_MS = 1, PAUSE_SPARING_MS = 250 };
+enum {
+    LOOK = 8,
+    LOOK_ON = 64,
+    LOOK_FAR = 72, /* reaches an answer that was just put out, see spi_port.h */
+    FAR_MS = 128,  /* of silence: looks are 8 ms apart, and eight of them late */
+    PAUSE_MS = 1,
+    PAUSE_SPARING_MS = 250
+};
 
 static int port_open(void *ctx)
 {
     struct gateway_spi *port = ctx;
     gateway_polling_start(&port->polling, ferry_posix_now_ms());
     port->filler = 0;
+    port->filler_max = GATEWAY_SPI_FILLER_MAX;
     port->low = false;
     port->high = false;
     return ferry_spi_open(&port->spi, port->path, port->speed_hz);
@@ -50,14 +58,25 @@ static int transfer(struct gateway_spi *port, const uint8_t *out, size_t size)
     return FERRY_OK;
 }
 
+/* filler_max is more than GATEWAY_SPI_FILLER_MAX only where the node told its window. */
+static size_t look_size(const struct gateway_spi *port, uint32_t now_ms)
+{
+    if (port->polling.in_answer) {
+        return LOOK_ON;
+    }
+    bool room =
+        port->filler_max > GATEWAY_SPI_FILLER_MAX && port->filler + LOOK_FAR <= port->filler_max;
+    return room && now_ms - port->polling.base_ms >= FAR_MS ? LOOK_FAR : LOOK;
+}
+
 static int port_read(void *ctx, uint8_t *out, size_t max, size_t *got)
 {
     struct gateway_spi *port = ctx;
-    uint32_t pause_ms = port->filler < GATEWAY_SPI_FILLER_MAX ? PAUSE_MS : PAUSE_SPARING_MS;
+    uint32_t now_ms = ferry_posix_now_ms();
+    uint32_t pause_ms = port->filler < port->filler_max ? PAUSE_MS : PAUSE_SPARING_MS;
     *got = 0;
-    if (port->polling.count == 0 &&
-        gateway_polling_due(&port->polling, pause_ms, ferry_posix_now_ms())) {
-        int status = transfer(port, NULL, port->polling.in_answer ? LOOK_ON : LOOK);
+    if (port->polling.count == 0 && gateway_polling_due(&port->polling, pause_ms, now_ms)) {
+        int status = transfer(port, NULL, look_size(port, now_ms));
         if (status != FERRY_OK) {
             return status;
         }
@@ -85,6 +104,16 @@ static int port_write(void *ctx, const uint8_t *data, size_t size, size_t *taken
 static void port_discard(void *ctx)
 {
     (void)ctx; /* what was taken is on the wire */
+}
+
+/* The window is a quarter of the ring, which takes looks for another half of it. */
+static void port_window(void *ctx, uint32_t bytes, bool opened)
+{
+    struct gateway_spi *port = ctx;
+    uint32_t half = bytes < UINT32_MAX / 2 ? 2 * bytes : UINT32_MAX;
+    uint32_t most = opened ? half : GATEWAY_SPI_FILLER_BUSY;
+    half = half < most ? half : most;
+    port->filler_max = half > GATEWAY_SPI_FILLER_MAX ? half : GATEWAY_SPI_FILLER_MAX;
 }
 
 static const char *port_error(void *ctx)
@@ -118,6 +147,7 @@ struct gateway_port gateway_spi_port(struct gateway_spi *spi, const char *path, 
                                  .read = port_read,
                                  .write = port_write,
                                  .discard = port_discard,
+                                 .window = port_window,
                                  .error = port_error,
                                  .hint = port_hint};
 }
