@@ -115,14 +115,14 @@ static void on_enter(void *ctx, struct ferry_sim *sim, uint32_t address)
 
 static const struct ferry_info *query(uint32_t total_ms)
 {
-    ferry_sender_query(&run.peer.sender, 200, total_ms, bench_peer_now_ms(&run.peer));
+    ferry_sender_query(&run.peer.link.sender, 200, total_ms, bench_peer_now_ms(&run.peer));
     bench_peer_finish(&run.peer, "QUERY");
-    return &run.peer.sender.result.info;
+    return &run.peer.link.sender.result.info;
 }
 
 static void update(void)
 {
-    struct ferry_sender *sender = &run.peer.sender;
+    struct ferry_sender *sender = &run.peer.link.sender;
     struct ferry_open open = bench_open_of(&run.image);
 
     run.phase = OPEN;
@@ -149,7 +149,7 @@ static void trial(void)
         }
     }
     ferry_sim_run_for(run.peer.sim, 10000000);
-    if (run.peer.sender.result.info.confirmed != FERRY_SLOT_B) {
+    if (run.peer.link.sender.result.info.confirmed != FERRY_SLOT_B) {
         bench_die("the new application gave up");
     }
 }

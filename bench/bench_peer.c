@@ -37,12 +37,19 @@ uint32_t bench_peer_now_ms(const struct bench_peer *peer)
     return (uint32_t)(ferry_sim_time_ns(peer->sim) / 1000000);
 }
 
-static void on_uart(void *ctx, struct ferry_sim *sim, unsigned port, uint8_t byte)
+static void connect_gateway(struct bench_peer *peer)
 {
-    struct bench_peer *peer = ctx;
-    (void)sim;
-    (void)port;
-    ferry_sender_input(&peer->sender, &byte, 1, bench_peer_now_ms(peer));
+    struct node_port_name name;
+
+    bench_host_use(peer->sim);
+    if (node_port_parse(peer->wire->port, &name) != NULL) {
+        bench_die(peer->wire->port);
+    }
+    node_port_init(&peer->port, &name);
+    gateway_link_init(&peer->link, &peer->port.port, 1);
+    if (gateway_link_open(&peer->link) != FERRY_OK) {
+        bench_die("the port cannot be opened");
+    }
 }
 
 void bench_peer_load(struct bench_peer *peer, const struct bench_file *factory)
@@ -58,20 +65,26 @@ void bench_peer_load(struct bench_peer *peer, const struct bench_file *factory)
     for (uint32_t at = SLOT_B_START; at < SLOT_B_END; at += sizeof(noise)) {
         ferry_sim_load(peer->sim, at, noise, sizeof(noise));
     }
-    ferry_sim_on_uart(peer->sim, 0, on_uart, peer);
-    ferry_sim_uart_baud(peer->sim, 0, BENCH_BAUD);
-    ferry_sender_init(&peer->sender, 1);
+    connect_gateway(peer);
 }
 
-void bench_peer_pump(struct bench_peer *peer)
+int bench_peer_step(struct bench_peer *peer)
 {
+    struct ferry_sender *sender = &peer->link.sender;
     struct ferry_sender_want want;
 
-    while (ferry_sender_wants(&peer->sender, &want)) {
-        memcpy(want.buffer, peer->image->bytes + want.offset, want.size);
-        ferry_sender_supply(&peer->sender, want.size, bench_peer_now_ms(peer));
+    int status = gateway_link_step(&peer->link, bench_peer_now_ms(peer));
+    if (status != FERRY_MORE) {
+        return status;
     }
-    peer->wire->pump(peer->sim, &peer->sender);
+    if (ferry_sender_wants(sender, &want)) { /* of a file: at hand at once, so no sleep */
+        memcpy(want.buffer, peer->image->bytes + want.offset, want.size);
+        ferry_sender_supply(sender, want.size, bench_peer_now_ms(peer));
+        return FERRY_MORE;
+    }
+    node_port_wait(&peer->port, gateway_link_is_writing(&peer->link), -1,
+                   ferry_sender_wait_ms(sender, bench_peer_now_ms(peer)));
+    return FERRY_MORE;
 }
 
 uint64_t bench_peer_finish(struct bench_peer *peer, const char *what)
@@ -79,9 +92,7 @@ uint64_t bench_peer_finish(struct bench_peer *peer, const char *what)
     uint64_t started_ns = ferry_sim_time_ns(peer->sim);
     int status;
 
-    while ((status = ferry_sender_step(&peer->sender, bench_peer_now_ms(peer))) == FERRY_MORE) {
-        bench_peer_pump(peer);
-        ferry_sim_run_for(peer->sim, BENCH_QUANTUM_NS);
+    while ((status = bench_peer_step(peer)) == FERRY_MORE) {
     }
     if (status != FERRY_OK) {
         fprintf(stderr, "bench: %s: %s\n", what, ferry_status_name(status));

@@ -1,13 +1,12 @@
 /*
- * bench_peer.h - what the benches share: a virtual board with a factory image, and the real sender
- * on a wire to it. Virtual time only. What cannot be done ends the program.
+ * bench_peer.h - what the benches share: a virtual board with a factory image, and the shipped
+ * gateway's link to it, from the sender down to its serial, SPI or I2C port. Virtual time only.
+ * What cannot be done ends the program.
  */
 #ifndef BENCH_PEER_H
 #define BENCH_PEER_H
 
-#include "bench_wire.h"
-
-enum { BENCH_BAUD = 921600, BENCH_QUANTUM_NS = 50000 };
+#include "bench_host.h"
 
 struct bench_file {
     uint8_t *bytes; /* free() */
@@ -18,7 +17,8 @@ struct bench_peer {
     struct ferry_sim *sim;
     const struct bench_wire *wire;
     const struct bench_file *image; /* what DATA brings */
-    struct ferry_sender sender;
+    struct node_port port;
+    struct gateway_link link;
 };
 
 /* Ends the program with exit code 1. */
@@ -27,13 +27,15 @@ _Noreturn void bench_die(const char *what);
 /* The bytes are ended by a 0 beyond `size`. */
 struct bench_file bench_read(const char *path);
 
-/* A stm32f411_blackpill with `factory` (Intel HEX) and noise in slot B, power off. */
+/* A stm32f411_blackpill with `factory` (Intel HEX) and noise in slot B, power off; peer->wire is
+ * set. The last peer that was loaded is the one to use. */
 void bench_peer_load(struct bench_peer *peer, const struct bench_file *factory);
 
 uint32_t bench_peer_now_ms(const struct bench_peer *peer);
 
-/* Supplies image bytes and moves what the sender has to say onto the wire. */
-void bench_peer_pump(struct bench_peer *peer);
+/* A step of the request in hand; where it is MORE, image bytes or the gateway's sleep behind it: as
+ * engine and main loop of the gateway. Returns the step's status. */
+int bench_peer_step(struct bench_peer *peer);
 
 /* Runs the request in hand to its end; returns the virtual time it took, in ns. */
 uint64_t bench_peer_finish(struct bench_peer *peer, const char *what);
