@@ -10,13 +10,15 @@
  *   --count N       fuzz: frames at the bootloader, and as many at the application; journal: trials
  *   --seed S        where the random numbers start (default 1); printed
  *   --attack NAME   hold: noise query poll refused half half-noise half-query half-repeated
- *   --verify LIST   addresses of ferry_p256_verify, with commas: executed once for each input
+ *   --verify LIST   checks of signatures, ADDRESS/R0/R1/R2 with commas, executed once for each
+ *                   input: a hexadecimal address, and the bytes behind its arguments
  *
  * Exit status: 0 as it must be, 1 not, 2 usage or files.
  */
 #include "board_kit.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,12 +86,16 @@ static struct sweep_image read_image(const char *path)
     return image;
 }
 
-static void read_addresses(const char *text, uint32_t addresses[KIT_VERIFY_MAX])
+static void read_verify(const char *text, struct kit_verify verify[KIT_VERIFY_MAX])
 {
-    char *end;
-    for (size_t i = 0; i < KIT_VERIFY_MAX && text != NULL && *text != '\0'; i++) {
-        addresses[i] = (uint32_t)strtoul(text, &end, 16);
-        text = *end == ',' ? end + 1 : end;
+    for (size_t i = 0; i < KIT_VERIFY_MAX && text != NULL; i++) {
+        uint32_t *sizes = verify[i].sizes;
+        if (sscanf(text, "%" SCNx32 "/%" SCNu32 "/%" SCNu32 "/%" SCNu32, &verify[i].address,
+                   &sizes[0], &sizes[1], &sizes[2]) != 4) {
+            die("--verify wants ADDRESS/SIZE/SIZE/SIZE");
+        }
+        text = strchr(text, ',');
+        text = text == NULL ? NULL : text + 1;
     }
 }
 
@@ -175,7 +181,7 @@ int main(int argc, char **argv)
     if (given.other != NULL) {
         files.other = read_image(given.other);
     }
-    read_addresses(given.verify, files.verify);
+    read_verify(given.verify, files.verify);
     kit.wire = find_wire(given.wire);
     if (!kit_start(&kit, ferry_board_find(given.board), &files)) {
         die(kit.failure);

@@ -118,9 +118,8 @@ bool kit_start(struct kit *kit, const struct ferry_board *board, const struct ki
         kit_fail(kit, "the board cannot be made");
         return false;
     }
-    for (size_t i = 0; i < KIT_VERIFY_MAX && files->verify[i] != 0; i++) {
-        const uint32_t sizes[4] = {64, 32, 64, 0}; /* public key, hash, signature */
-        ferry_sim_replay(kit->sim, files->verify[i], sizes);
+    for (size_t i = 0; i < KIT_VERIFY_MAX && files->verify[i].address != 0; i++) {
+        ferry_sim_replay(kit->sim, files->verify[i].address, files->verify[i].sizes);
     }
     ferry_sender_init(&kit->sender, 1000);
     ferry_frame_decoder_init(&kit->decoder, kit->decoded, sizeof(kit->decoded));

@@ -27,6 +27,12 @@ struct kit_message {
     uint8_t bytes[FERRY_MESSAGE_MAX];
 };
 
+/* A check of signatures: its address, 0: none, and the bytes behind r0, r1, r2. */
+struct kit_verify {
+    uint32_t address;
+    uint32_t sizes[4];
+};
+
 /* The files of a board. `other`: any further image that the case needs, or size 0. */
 struct kit_files {
     char *factory_hex;
@@ -34,7 +40,7 @@ struct kit_files {
     struct sweep_image first; /* in slot A from the start, confirmed */
     struct sweep_image next;  /* a good one for the free slot, or for the only one */
     struct sweep_image other;
-    uint32_t verify[KIT_VERIFY_MAX];
+    struct kit_verify verify[KIT_VERIFY_MAX];
 };
 
 struct kit {
