@@ -1,5 +1,47 @@
-"""Code that a document shows is code that the build compiles."""
+"""Code that a document shows is code that the build compiles; what it links to is there."""
+import re
+
+import pytest
+
 from lab import TOP
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+MADE = {"docs/RELIABILITY.md"}  # by `make torture`; not part of every tree
+
+
+def documents():
+    found = (path.relative_to(TOP) for path in TOP.rglob("*.md"))
+    return sorted(str(path) for path in found if path.parts[0] not in ("build", ".git"))
+
+
+def headings(path):
+    """The anchors of a document, as the hosts of repositories make them."""
+    lines = re.findall(r"^#+ +(.*)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+def is_broken(document, target):
+    name, _, anchor = target.partition("#")
+    path = ((TOP / document).parent / name).resolve() if name else TOP / document
+    if not path.is_relative_to(TOP):
+        return True
+    if str(path.relative_to(TOP)) in MADE and not path.exists():
+        return False
+    return not path.exists() or bool(anchor and path.suffix == ".md" and anchor not in headings(path))
+
+
+@pytest.mark.parametrize("document", documents())
+def test_relative_links_lead_somewhere(document):
+    links = LINK.findall((TOP / document).read_text())
+    relative = [link for link in links if not re.match(r"[a-z]+:", link)]
+    assert [link for link in relative if is_broken(document, link)] == []
+
+
+def test_a_broken_link_is_found():
+    """The check itself can fail."""
+    assert is_broken("README.md", "docs/NOT_THERE.md") and is_broken("README.md", "#not-a-heading")
+    assert is_broken("README.md", "../outside.md")
+    assert not is_broken("README.md", "docs/BOARDS.md")
 
 
 def test_readme_shows_the_example():
