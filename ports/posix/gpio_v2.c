@@ -1,23 +1,21 @@
 /* By libgpiod 2 (Debian 13). */
-#include "gpio.h"
+#include "gpio_internal.h"
 
 #include <errno.h>
 #include <gpiod.h>
-#include <string.h>
-
-static int fail(struct ferry_gpio *gpio, const char *name, const char *what)
-{
-    int error = errno;
-    int status = error == EBUSY                                          ? FERRY_BUSY
-                 : error == ENOENT || error == ENOTTY || error == EINVAL ? FERRY_ARGUMENT
-                                                                         : FERRY_IO;
-    ferry_gpio_close(gpio);
-    return ferry_device_fail(gpio->error, status, "%s: %s: %s", name, what, strerror(error));
-}
 
 static enum gpiod_line_value value_of(bool high)
 {
     return high ? GPIOD_LINE_VALUE_ACTIVE : GPIOD_LINE_VALUE_INACTIVE;
+}
+
+/* False where the chip cannot say either. */
+static bool has_line(struct gpiod_chip *chip, unsigned offset)
+{
+    struct gpiod_chip_info *info = gpiod_chip_get_info(chip);
+    bool found = info != NULL && offset < gpiod_chip_info_get_num_lines(info);
+    gpiod_chip_info_free(info);
+    return found;
 }
 
 /* NULL with errno set. */
@@ -53,16 +51,18 @@ int ferry_gpio_open(struct ferry_gpio *gpio, const char *name, enum ferry_gpio_d
     char chip[FERRY_GPIO_CHIP_SIZE];
     *gpio = (struct ferry_gpio)FERRY_GPIO_CLOSED;
     if (!ferry_gpio_parse(name, chip, &gpio->offset)) {
-        return ferry_device_fail(gpio->error, FERRY_ARGUMENT,
-                                 "%s: a line is named CHIP:NUMBER, as gpiochip0:17", name);
+        return ferry_gpio_fail_name(gpio, name);
     }
     gpio->chip = gpiod_chip_open(chip);
     if (gpio->chip == NULL) {
-        return fail(gpio, name, "no such GPIO chip");
+        return ferry_gpio_fail_chip(gpio, name);
+    }
+    if (!has_line(gpio->chip, gpio->offset)) {
+        return ferry_gpio_fail_line(gpio, name);
     }
     gpio->line = request(gpio->chip, gpio->offset, drive, high);
     if (gpio->line == NULL) {
-        return fail(gpio, name, "the line cannot be had");
+        return ferry_gpio_fail_request(gpio, name);
     }
     return FERRY_OK;
 }
@@ -70,8 +70,7 @@ int ferry_gpio_open(struct ferry_gpio *gpio, const char *name, enum ferry_gpio_d
 int ferry_gpio_set(struct ferry_gpio *gpio, bool high)
 {
     if (gpiod_line_request_set_value(gpio->line, gpio->offset, value_of(high)) != 0) {
-        return ferry_device_fail(gpio->error, FERRY_IO, "setting a line failed: %s",
-                                 strerror(errno));
+        return ferry_gpio_fail_set(gpio);
     }
     return FERRY_OK;
 }

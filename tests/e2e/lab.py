@@ -25,6 +25,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("FERRY_BUILD_DIR", TOP / "build"))
 BIN = pathlib.Path(os.environ.get("FERRY_BIN_DIR", BUILD / "host" / "bin"))
 BOARD = "stm32f411_blackpill"
+GPIOD2 = BIN.parent / "gpiod2"  # ferry and ferry-gateway with libgpiod 2, whatever this machine has
 SHIM = BIN.parent / "lib" / "libferry_bus_shim.so"
 SPI, I2C = "spidev:/dev/spidev0.0@10000000", "i2c:/dev/i2c-1:0x42@400000"
 NRST, BOOT0 = "gpiochip0:0", "gpiochip0:1"
@@ -54,8 +55,8 @@ def run(*command, check=True, **options):
     return done
 
 
-def ferry(*arguments, **options):
-    return run(BIN / "ferry", *arguments, **options)
+def ferry(*arguments, programs=BIN, **options):
+    return run(programs / "ferry", *arguments, **options)
 
 
 def wait_for(what, condition, timeout_s, pause_s=0.05):
@@ -284,7 +285,7 @@ class Server:
 class Gateway:
     """The Linux gateway with one node on the board's serial port."""
 
-    def __init__(self, folder, server, port, node="node-1", keys=(), env=None):
+    def __init__(self, folder, server, port, node="node-1", keys=(), env=None, programs=BIN):
         config = folder / "gateway.conf"
         config.write_text(f"""[node {node}]
 port = {port}
@@ -295,7 +296,7 @@ token = {server.device_token}
 poll_s = 1
 """ + "".join(f"{key} = {value}\n" for key, value in keys))
         config.chmod(0o600)
-        self.program = Program("ferry-gateway", [BIN / "ferry-gateway", "--config", config], folder, env)
+        self.program = Program("ferry-gateway", [programs / "ferry-gateway", "--config", config], folder, env)
 
     def stop(self):
         return self.program.stop()

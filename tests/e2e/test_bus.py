@@ -5,7 +5,11 @@ import time
 
 import pytest
 
-from lab import (BIN, I2C, NRST, BOOT0, SPI, Board, Keys, durable, is_confirmed, slot_hash, wait_for)
+from lab import (BIN, GPIOD2, I2C, NRST, BOOT0, SPI, Board, Gateway, Keys, Server, durable, is_confirmed,
+                 slot_hash, wait_for)
+
+# The programs with the machine's own libgpiod (1 in Debian 12), and the same with libgpiod 2.
+both_gpiods = pytest.mark.parametrize("programs", [BIN, GPIOD2], ids=["gpiod", "gpiod2"])
 
 
 @pytest.fixture(scope="module")
@@ -84,36 +88,68 @@ def pin_resets(board, after):
     return [e for e in board.events("reset", after) if e["cause"] == "pin"]
 
 
-def test_hung_node_is_reset_by_nrst(node):
+@pytest.mark.parametrize("programs, version", [(BIN, "3.0.0"), (GPIOD2, "3.1.0")], ids=["gpiod", "gpiod2"])
+def test_hung_node_is_reset_by_nrst(node, programs, version):
     board, keys = node
     slot = free_slot(board)
-    images = keys.sign_app("", "3.0.0")
+    images = keys.sign_app("", version)
     hang(board)
     seen = board.event_count()
-    board.ferry("send", "--port", SPI, "--nrst", NRST, "--boot0", BOOT0, *images)
-    assert is_confirmed(board.settled(60), slot, "3.0.0")
+    board.ferry("send", "--port", SPI, "--nrst", NRST, "--boot0", BOOT0, *images, programs=programs)
+    assert is_confirmed(board.settled(60), slot, version)
     assert 1 <= len(pin_resets(board, seen)) <= 3
 
 
-def test_reset_by_pin(node):
+def action_of(server):
+    return (server.target("node-1") or {}).get("action") or {}
+
+
+@pytest.mark.parametrize("programs, version", [(BIN, "3.2.0"), (GPIOD2, "3.3.0")], ids=["gpiod", "gpiod2"])
+def test_gateway_pulls_nrst_of_a_hung_node(node, tmp_path, programs, version):
+    board, keys = node
+    slot = free_slot(board)
+    server = Server(tmp_path, keys.public)
+    try:
+        server.publish(keys.sign_app("", version))
+        hang(board)
+        seen = board.event_count()
+        gateway = Gateway(tmp_path, server, SPI, keys=[("nrst", NRST), ("boot0", BOOT0)], env=board.env,
+                          programs=programs)
+        try:
+            wait_for("a reset by NRST", lambda: pin_resets(board, seen), 60)
+            wait_for("success", lambda: action_of(server).get("state") == "success", 60, 0.5)
+        finally:
+            gateway.stop()
+    finally:
+        server.stop()
+    assert is_confirmed(board.settled(60), slot, version)
+    assert len(pin_resets(board, seen)) <= 3
+
+
+@both_gpiods
+def test_reset_by_pin(node, programs):
     board, _ = node
     board.settled(60)
     seen = board.event_count()
-    board.ferry("reset", "--nrst", NRST)
+    board.ferry("reset", "--nrst", NRST, programs=programs)
     wait_for("a reset by pin", lambda: len(pin_resets(board, seen)) == 1, 5)
-    board.ferry("reset", "--nrst", NRST, "--boot0", BOOT0, "--rom")
+    board.ferry("reset", "--nrst", NRST, "--boot0", BOOT0, "--rom", programs=programs)
     wait_for("ST's ROM sleeps", lambda: board.command("status")["sleeping"], 5)
     assert board.ferry("status", "--port", SPI, check=False).returncode == 1
-    board.ferry("reset", "--nrst", NRST, "--boot0", BOOT0)
+    board.ferry("reset", "--nrst", NRST, "--boot0", BOOT0, programs=programs)
     board.settled(60)
 
 
-def test_wrong_lines_are_refused(node):
+@both_gpiods
+def test_wrong_lines_are_refused(node, programs):
     board, _ = node
-    for line, words in (("gpiochip0", "CHIP:NUMBER"), ("gpiochip0:999", "no such line"),
-                        ("nochip0:1", "no such GPIO chip")):
-        done = board.ferry("reset", "--nrst", line, check=False)
-        assert done.returncode == 1 and words in done.stderr, (line, done.stderr)
+    for lines, words in ((("--nrst", "gpiochip0"), "gpiochip0: a line is named CHIP:NUMBER"),
+                         (("--nrst", "gpiochip0:999"), "gpiochip0:999: no such line on this chip"),
+                         (("--nrst", "nochip0:1"), "nochip0:1: no such GPIO chip"),
+                         (("--nrst", "/dev/null:1"), "/dev/null:1: this is no GPIO chip"),
+                         (("--nrst", NRST, "--boot0", NRST), "the line cannot be had: Device or resource busy")):
+        done = board.ferry("reset", *lines, check=False, programs=programs)
+        assert done.returncode == 1 and words in done.stderr, (lines, done.stderr)
 
 
 @pytest.mark.parametrize("port, words", [(SPI, "MISO stays low"), (I2C, "nobody acknowledges")])

@@ -80,15 +80,19 @@ static int line_info_v2(struct gpio_v2_line_info *info)
     return offset < SHIM_CHIP_LINES ? 0 : -1;
 }
 
-/* Sets the levels that an output has from its first moment, then gives it a descriptor. */
+/* Takes the lines and sets the levels that outputs have from their first moment. */
 static int start_lines(struct shim_file *file, const uint8_t *levels)
 {
-    for (uint32_t i = 0; file->output && i < file->count; i++) {
+    int fd = shim_add_lines(file);
+    for (uint32_t i = 0; fd >= 0 && file->output && i < file->count; i++) {
         if (set_line(file, i, levels[i] != 0) != 0) {
+            int error = errno;
+            close(fd);
+            errno = error;
             return -1;
         }
     }
-    return shim_add_lines(file);
+    return fd;
 }
 
 static int request_lines(struct gpiohandle_request *request)
@@ -161,6 +165,10 @@ int shim_chip_ioctl(unsigned long request, void *argument)
 
 static int set_values(const struct shim_file *file, const uint8_t *levels, uint64_t mask)
 {
+    if (!file->output) {
+        errno = EPERM;
+        return -1;
+    }
     for (uint32_t i = 0; i < file->count; i++) {
         if (((mask >> i) & 1) != 0 && set_line(file, i, levels[i] != 0) != 0) {
             return -1;

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -84,9 +85,30 @@ static int placeholder(void)
     return memfd_create("ferry-shim", MFD_CLOEXEC);
 }
 
+/* Line `offset` is byte `offset` of the file, under a write lock that ends with the descriptor. */
+static bool lock_lines(int fd, const struct shim_file *file)
+{
+    for (uint32_t i = 0; i < file->count; i++) {
+        struct flock line = {
+            .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = file->offsets[i], .l_len = 1};
+        if (fcntl(fd, F_OFD_SETLK, &line) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int shim_add_lines(const struct shim_file *file)
 {
-    return keep(placeholder(), file);
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s.lines", getenv("FERRY_BUS_SOCKET"));
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0 && !lock_lines(fd, file)) {
+        close(fd);
+        errno = EBUSY;
+        return -1;
+    }
+    return keep(fd, file);
 }
 
 static int open_device(enum shim_kind kind)
@@ -196,11 +218,12 @@ int close(int fd)
 
 /* --- use -------------------------------------------------------------------------------------- */
 
-int ioctl(int fd, unsigned long request, ...)
+int ioctl(int fd, unsigned long given, ...)
 {
+    unsigned long request = (uint32_t)given; /* as the kernel; libgpiod 2 extends the sign */
     int (*next)(int, unsigned long, ...);
     va_list arguments;
-    va_start(arguments, request);
+    va_start(arguments, given);
     void *argument = va_arg(arguments, void *);
     va_end(arguments);
     struct shim_file file = file_of(fd);
@@ -218,7 +241,7 @@ int ioctl(int fd, unsigned long request, ...)
         return shim_lines_ioctl(&file, request, argument);
     default:
         find("ioctl", &next);
-        return next(fd, request, argument);
+        return next(fd, given, argument);
     }
     int error = errno;
     keep(fd, &file); /* what the request has set */

@@ -56,7 +56,10 @@ long shim_i2c_transfer(int fd, const struct shim_file *file, bool read, void *by
 int shim_chip_ioctl(unsigned long request, void *argument);
 int shim_lines_ioctl(const struct shim_file *file, unsigned long request, void *argument);
 
-/* A new descriptor for requested lines. */
+/*
+ * A new descriptor for requested lines; -1 with errno EBUSY while another one has one of them, in
+ * any process on this socket: SOCKET.lines holds a lock for each line.
+ */
 int shim_add_lines(const struct shim_file *file);
 
 #endif

@@ -1,0 +1,20 @@
+# Third-party sources are used only as they were tested: each file against cmake/<name>.sha256.
+
+# The first file of the list that is missing in <folder> or different goes to <result>; else "".
+function(ferry_pinned_check result name folder)
+    file(STRINGS ${PROJECT_SOURCE_DIR}/cmake/${name}.sha256 lines REGEX "^[0-9a-f]")
+    foreach(line IN LISTS lines)
+        string(REGEX MATCH "^([0-9a-f]+)  (.+)$" _ "${line}")
+        set(file ${folder}/${CMAKE_MATCH_2})
+        if(NOT EXISTS ${file})
+            set(${result} "${file} is missing" PARENT_SCOPE)
+            return()
+        endif()
+        file(SHA256 ${file} hash)
+        if(NOT hash STREQUAL CMAKE_MATCH_1)
+            set(${result} "${file} is not the tested file (SHA-256 ${hash})" PARENT_SCOPE)
+            return()
+        endif()
+    endforeach()
+    set(${result} "" PARENT_SCOPE)
+endfunction()
