@@ -23,6 +23,7 @@ enum {
     UNKNOWN = 1 << FERRY_CHECK_UNKNOWN,
     GOOD = 1 << FERRY_CHECK_GOOD,
     BAD = 1 << FERRY_CHECK_BAD,
+    FILLING = 1 << FERRY_PHASE_FILLING,
     PENDING = 1 << FERRY_PHASE_PENDING,
     TRIAL = 1 << FERRY_PHASE_TRIAL
 };
@@ -41,6 +42,8 @@ static const uint32_t rows[] = {
     ROW(ANY,       ANY, NO,   YES,  YES,  ANY,      ANY,      ANY,     LISTEN),
     ROW(ANY,       ANY, ANY,  ANY,  ANY,  ANY,      UNKNOWN,  ANY,     VERIFY_PREFERRED),
     ROW(ANY,       ANY, YES,  ANY,  ANY,  ANY,      GOOD,     ANY,     BOOT_CONFIRMED),
+    /* one slot, the new image is whole but for CLOSE: a torn last word may read right this once */
+    ROW(FILLING,   ANY, ANY,  YES,  ANY,  GOOD,     ANY,      ANY,     LISTEN),
     ROW(ANY,       ANY, NO,   ANY,  ANY,  ANY,      GOOD,     ANY,     ADOPT_PREFERRED),
     ROW(ANY,       ANY, ANY,  NO,   ANY,  ANY,      BAD,      UNKNOWN, VERIFY_FALLBACK),
     ROW(ANY,       ANY, ANY,  NO,   ANY,  ANY,      BAD,      GOOD,    ADOPT_FALLBACK),
