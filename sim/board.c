@@ -105,6 +105,28 @@ static void fire_due(struct ferry_sim *b)
     }
 }
 
+/*
+ * Unstable bits flip every 20 us: 50,000 times a second. Nothing but the cells that the core sees
+ * changes then, so it need not leave the engine for it. What jitter asks for (code in those cells)
+ * comes as a kick.
+ */
+bool sim_time_goes_on(struct ferry_sim *b)
+{
+    unsigned timer = next_timer(b);
+    if (b->deadline_ps == 0 || b->one_block || b->s.now_ps >= b->limit_ps)
+        return false;
+    while (b->s.timer[timer] <= b->s.now_ps) {
+        if (timer != SIM_T_WEAK)
+            return false;
+        sim_flash_jitter(b);
+        timer = next_timer(b);
+    }
+    if (b->deadline_ps == 0)
+        return false;
+    b->deadline_ps = b->s.timer[timer] < b->limit_ps ? b->s.timer[timer] : b->limit_ps;
+    return true;
+}
+
 /* ---- the loop ---- */
 
 static void pass_time(struct ferry_sim *b, uint64_t until_ps, uint64_t *counter_ns)
@@ -131,6 +153,7 @@ static void handle_stop(struct ferry_sim *b, enum sim_cpu_stop why)
         return;
     switch (why) {
     case SIM_CPU_DEADLINE:
+    case SIM_CPU_CYCLE:
         break;
     case SIM_CPU_REPLAY:
         sim_replay_step(b);
@@ -187,12 +210,21 @@ static void sleep_on(struct ferry_sim *b, uint64_t until_ps)
 static void run_core(struct ferry_sim *b, uint64_t until_ps)
 {
     bool flash_busy = b->s.flash.busy_until_ps > b->s.now_ps;
-    if (flash_busy && !sim_bus_ram(b, sim_cpu_get(b, UC_ARM_REG_PC), 2)) {
+    uint32_t pc = flash_busy ? sim_cpu_get(b, UC_ARM_REG_PC) : 0;
+    if (flash_busy && !sim_bus_ram(b, pc, 2)) {
         b->s.stall_until_ps = b->s.flash.busy_until_ps;
         return;
     }
     b->deadline_ps = b->one_block ? b->s.now_ps + 1u : until_ps;
-    handle_stop(b, sim_cpu_run(b));
+    if (flash_busy)
+        sim_cycle_before(b, pc);
+    else if (b->cycle.phase != 0)
+        sim_cycle_forget(b);
+    enum sim_cpu_stop why = sim_cpu_run(b);
+    if (why == SIM_CPU_CYCLE && !b->dead)
+        sim_cycle_step(b, b->deadline_ps);
+    sim_cycle_after(b, why);
+    handle_stop(b, why);
 }
 
 /* One step towards until_ps: idle time, an exception, or a run of the core. */
@@ -231,6 +263,7 @@ static enum ferry_sim_stop run(struct ferry_sim *b, uint64_t limit_ps, ferry_sim
                                void *ctx)
 {
     b->stop_requested = false;
+    b->limit_ps = done ? 0 : limit_ps; /* a predicate is asked after each step */
     while (b->s.now_ps < limit_ps) {
         settle(b);
         if (b->s.cut_pending) {
@@ -315,8 +348,10 @@ static bool allocate(struct ferry_sim *b)
     b->ram = pages(sim_ram_total(b));
     b->rom = pages(SIM_ROM_SIZE);
     b->option = pages(SIM_OPTION_SIZE);
+    b->cycle_ram = pages(sim_ram_total(b));
     b->exec_map = calloc(c->flash_size / SIM_CHUNK, 1);
-    return b->cells && b->view && b->old && b->ram && b->rom && b->option && b->exec_map;
+    return b->cells && b->view && b->old && b->ram && b->rom && b->option && b->cycle_ram &&
+           b->exec_map;
 }
 
 /* In place of ST's boot loader: it sleeps until the next reset. */
@@ -406,6 +441,7 @@ void ferry_sim_destroy(struct ferry_sim *sim)
     free(sim->ram);
     free(sim->rom);
     free(sim->option);
+    free(sim->cycle_ram);
     free(sim->exec_map);
     free(sim);
 }

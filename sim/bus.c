@@ -132,9 +132,13 @@ static uint32_t read_word(struct ferry_sim *b, uint32_t address)
         memcpy(&value, ram, 4);
         return value;
     }
-    if (address >= 0xE0000000u)
+    if (address >= 0xE0000000u) {
+        b->cycle.disturbed = true; /* SysTick and CYCCNT are there */
         return sim_nvic_read(b, address - 0xE0000000u);
+    }
     const struct sim_periph *p = find(b, address);
+    if (p && (p->kind == SIM_PERIPH_RCC || p->kind == SIM_PERIPH_IWDG))
+        b->cycle.disturbed = true; /* flags that come with time */
     return p ? code[p->kind].read(b, p->index, address - p->base) : 0;
 }
 

@@ -59,14 +59,18 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *ctx)
 {
     (void)uc;
     struct ferry_sim *b = ctx;
-    if (b->s.now_ps >= b->deadline_ps || b->dead || (b->watch_masks && sim_nvic_due(b))) {
+    bool late = b->s.now_ps >= b->deadline_ps && !sim_time_goes_on(b);
+    if (late || b->dead || (b->watch_masks && sim_nvic_due(b))) {
         stop(b, SIM_CPU_DEADLINE);
         return;
     }
     /* Code in RAM runs while the flash works, until it enters flash: there it stalls. */
-    if (b->s.flash.busy_until_ps > b->s.now_ps && !sim_bus_ram(b, (uint32_t)address, 2)) {
-        stop(b, SIM_CPU_DEADLINE);
-        return;
+    if (b->s.flash.busy_until_ps > b->s.now_ps) {
+        bool in_ram = sim_bus_ram(b, (uint32_t)address, 2) != NULL;
+        if (!in_ram || sim_cycle_stops(b, (uint32_t)address)) {
+            stop(b, in_ram ? SIM_CPU_CYCLE : SIM_CPU_DEADLINE);
+            return;
+        }
     }
     if (b->replay.function_count && sim_replay_stops(b, (uint32_t)address)) {
         stop(b, SIM_CPU_REPLAY);
@@ -311,6 +315,7 @@ static bool add_hooks(struct ferry_sim *b)
 
 int sim_cpu_open(struct ferry_sim *b)
 {
+    sim_engine_locks();
     if (uc_open(UC_ARCH_ARM, (uc_mode)(UC_MODE_THUMB | UC_MODE_MCLASS), &b->uc) != UC_ERR_OK)
         return FERRY_SIM_E_ENGINE;
     b->region_count = 0;
@@ -384,6 +389,7 @@ void sim_cpu_save(struct ferry_sim *b, struct sim_cpu_regs *out)
 /* Handler mode first: only privileged code may write CONTROL, and then Thread mode on MSP. */
 void sim_cpu_load(struct ferry_sim *b, const struct sim_cpu_regs *in)
 {
+    sim_cycle_forget(b);
     sim_cpu_set(b, UC_ARM_REG_XPSR_NZCVQG, 0x01000000u | SIM_EXC_HARD);
     sim_cpu_set(b, UC_ARM_REG_CONTROL, 0);
     sim_cpu_set(b, UC_ARM_REG_XPSR_NZCVQG, 0x01000000u);

@@ -8,6 +8,7 @@
 void sim_event(struct ferry_sim *b, enum ferry_sim_event_kind kind, uint32_t a, uint32_t x,
                uint32_t c, const char *text)
 {
+    b->cycle.disturbed = true; /* a host that listens shall hear of each */
     if (!b->event_fn)
         return;
     struct ferry_sim_event event = {b->s.now_ps / SIM_PS_PER_NS, kind, a, x, c, text};

@@ -148,6 +148,7 @@ int ferry_sim_sector(const struct ferry_sim *sim, size_t sector, uint32_t *addre
 
 uint8_t *ferry_sim_ram(struct ferry_sim *sim, uint32_t address, size_t size)
 {
+    sim->cycle.off = true;
     return sim_bus_ram(sim, address, size);
 }
 

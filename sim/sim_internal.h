@@ -263,6 +263,7 @@ struct sim_state {
 enum sim_cpu_stop {
     SIM_CPU_DEADLINE,
     SIM_CPU_REPLAY,
+    SIM_CPU_CYCLE, /* a round of a wait may begin here: cycle.c */
     SIM_CPU_SVC,
     SIM_CPU_EXC_RETURN,
     SIM_CPU_BKPT,
@@ -307,6 +308,21 @@ struct sim_replay {
     uint64_t started_ps, replayed;
 };
 
+/* ---- cycle.c ---- */
+struct sim_cycle {
+    int phase;
+    uint32_t anchor; /* the block that a round begins with; 0: none */
+    uint32_t visits, pace;
+    bool on;        /* ferry_sim_shortcuts */
+    bool off;       /* the host may write to RAM at any time */
+    bool disturbed; /* an event was told or a clock was read: rounds may differ */
+    uint64_t since_ps, passed_ps, retry_ps, period_ps, halfwords;
+    uint64_t skipped_ps; /* in all */
+    struct sim_cpu_regs regs;
+    struct sim_state start; /* of the round */
+    struct sim_state note;  /* when the engine was left: has the world changed since? */
+};
+
 #define SIM_ENTER_FUNCTIONS 4u
 
 /* ferry_sim_on_enter */
@@ -322,6 +338,7 @@ struct ferry_sim {
 
     /* Hot: read by the block hook. */
     uint64_t deadline_ps;
+    uint64_t limit_ps; /* of this run call: sim_time_goes_on */
     uint32_t block_pc, block_size;
     bool bus_fault;   /* an access to reserved peripheral space, to be answered */
     bool one_block;   /* the next run ends after one block */
@@ -359,6 +376,8 @@ struct ferry_sim {
     uint32_t flush_low, flush_high; /* flash offsets whose translated code is stale */
 
     struct sim_replay replay;
+    struct sim_cycle cycle;
+    uint8_t *cycle_ram; /* RAM, then CCM, at the round's start */
     struct sim_enter enter;
     struct sim_spi_master spi;
     struct sim_i2c_master i2c;
@@ -377,6 +396,11 @@ struct ferry_sim {
 /** The block hook stops before the next block, so that the run loop looks at the world again. */
 void sim_kick(struct ferry_sim *b);
 void sim_timer_set(struct ferry_sim *b, unsigned timer, uint64_t at_ps);
+/**
+ * For the block hook, at the deadline: handles what is due without leaving the engine.
+ * @return false when it has to leave
+ */
+bool sim_time_goes_on(struct ferry_sim *b);
 /** Deterministic noise. */
 uint32_t sim_random(struct ferry_sim *b);
 /** Ask for a reset of the chip, from inside: takes effect before the next block. */
@@ -392,6 +416,9 @@ void sim_event(struct ferry_sim *b, enum ferry_sim_event_kind kind, uint32_t a, 
 void sim_misuse(struct ferry_sim *b, const char *text);
 /** A block of code begins: tell who asked for this address. For the block hook. */
 void sim_entered(struct ferry_sim *b, uint32_t address);
+
+/* ---- engine_locks.c ---- */
+void sim_engine_locks(void);
 
 /* ---- cpu.c: the only file that calls the engine ---- */
 int sim_cpu_open(struct ferry_sim *b);
@@ -409,6 +436,20 @@ bool sim_replay_stops(struct ferry_sim *b, uint32_t address);
 void sim_replay_step(struct ferry_sim *b);
 /** A reset or a restore came in between. */
 void sim_replay_forget(struct ferry_sim *b);
+
+/* ---- cycle.c: around a run of code in RAM while the flash works ---- */
+/** Before it: a new attempt, or is what is known still true? */
+void sim_cycle_before(struct ferry_sim *b, uint32_t pc);
+/** After it. */
+void sim_cycle_after(struct ferry_sim *b, enum sim_cpu_stop why);
+/** Stop before this block? For the block hook. */
+bool sim_cycle_stops(const struct ferry_sim *b, uint32_t address);
+/** After such a stop: compares, and passes over rounds that begin before until_ps. */
+void sim_cycle_step(struct ferry_sim *b, uint64_t until_ps);
+/** The core was set from outside. */
+void sim_cycle_forget(struct ferry_sim *b);
+
+/* ---- cpu.c again ---- */
 void sim_cpu_save(struct ferry_sim *b, struct sim_cpu_regs *out);
 void sim_cpu_load(struct ferry_sim *b, const struct sim_cpu_regs *in);
 uint32_t sim_cpu_get(struct ferry_sim *b, int reg);

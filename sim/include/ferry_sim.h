@@ -429,6 +429,14 @@ void ferry_sim_replay_none(struct ferry_sim *sim);
  * the time of the standard board. Not part of a snapshot.
  */
 void ferry_sim_pace(struct ferry_sim *sim, uint32_t cycles);
+/**
+ * Work that can be foretold exactly is not executed: rounds of a wait for the flash. Time,
+ * counters, memory and registers come out the same, to the picosecond. Off until asked for. After a
+ * call of ferry_sim_ram nothing is passed over: that memory may change at any time.
+ */
+void ferry_sim_shortcuts(struct ferry_sim *sim, bool on);
+/** Virtual time that was passed over in this way. */
+uint64_t ferry_sim_skipped_ns(const struct ferry_sim *sim);
 /** How often a result was replayed. */
 uint64_t ferry_sim_replayed(const struct ferry_sim *sim);
 

@@ -1,0 +1,58 @@
+/* What is passed over comes out as if executed: registers, memory, time, instructions. */
+#include "test_sim_kit.h"
+
+#include <string.h>
+
+static struct kit kit;
+
+struct erase {
+    uint64_t hash, skipped_ns, halfwords;
+};
+
+/* An erase is waited for in RAM, with bytes that arrive meanwhile. */
+static struct erase wait_for_an_erase(const char *program, bool shortcuts)
+{
+    struct ferry_sim_counters counters;
+    kit_open(&kit, program, NULL);
+    ferry_sim_shortcuts(kit.sim, shortcuts);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_run_for(kit.sim, 300 * MS + 7);
+    ferry_sim_uart_send(kit.sim, 0, "noise", 5);
+    ferry_sim_run_for(kit.sim, 1000 * MS);
+    ferry_sim_counters(kit.sim, &counters);
+    struct erase result = {.skipped_ns = ferry_sim_skipped_ns(kit.sim),
+                           .halfwords = counters.halfwords};
+    result.hash = kit_state_hash(&kit) + ferry_sim_time_ns(kit.sim);
+    kit_close(&kit);
+    return result;
+}
+
+static void a_wait_passed_over_ends_as_one_executed(void **state)
+{
+    (void)state;
+    struct erase whole = wait_for_an_erase("ramwait", false);
+    struct erase passed = wait_for_an_erase("ramwait", true);
+    assert_true(whole.skipped_ns == 0);
+    assert_in_range(passed.skipped_ns, 500 * MS, 1300 * MS);
+    assert_true(whole.halfwords == passed.halfwords);
+    assert_true(whole.hash == passed.hash);
+}
+
+/* Its turns are counted: no round is like the one before, and none may be left out. */
+static void a_wait_that_counts_is_executed(void **state)
+{
+    (void)state;
+    struct erase whole = wait_for_an_erase("ramcode", false);
+    struct erase passed = wait_for_an_erase("ramcode", true);
+    assert_true(whole.halfwords == passed.halfwords);
+    assert_true(whole.hash == passed.hash);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_wait_passed_over_ends_as_one_executed),
+        cmocka_unit_test(a_wait_that_counts_is_executed),
+    };
+    return cmocka_run_group_tests_name("sim_shortcuts", tests, NULL, NULL);
+}
