@@ -23,6 +23,7 @@
  *   --stop           at the first violation
  *   --only OP:MODE:SEED[:OP:MODE:SEED]   one trial of one story, as a violation report names it
  *   --results FILE   totals as JSON
+ *   --trace FILE     a line for each trial with a digest of its end, to compare two programs
  *
  * Exit status: 0 no violation, 1 violations, 2 usage or files.
  */
@@ -50,6 +51,7 @@ struct totals {
     uint64_t ops[SWEEP_CLASSES], cut_ops[SWEEP_CLASSES], planned, done;
     uint32_t violations;
     struct sweep_resumes resumes;
+    FILE *trace;
 };
 
 /* A trial to come. */
@@ -261,6 +263,17 @@ static void check_again(struct sweep_rig *rig, const struct task *task, bool vio
     rig->resumes = resumes;
 }
 
+static void trace(FILE *out, const struct sweep_rig *rig, const struct task *task,
+                  enum sweep_verdict verdict)
+{
+    if (out != NULL) {
+        fprintf(out, "%s %u:%s:%u %u %llu %016llx %s\n", rig->story->name, (unsigned)task->first.op,
+                mode_names[task->first.mode], (unsigned)task->first.seed, verdict,
+                (unsigned long long)ferry_sim_time_ns(rig->sim),
+                (unsigned long long)sweep_rig_digest(rig), rig->peer.violation);
+    }
+}
+
 static void run_task(struct sweep_rig *rig, const struct task *task,
                      const struct sweep_options *options, struct totals *totals)
 {
@@ -276,6 +289,7 @@ static void run_task(struct sweep_rig *rig, const struct task *task,
     if (verdict == SWEEP_VIOLATED) {
         report(rig, task, ++totals->violations);
     }
+    trace(totals->trace, rig, task, verdict);
     if (options->check > 0 && totals->done % options->check == 0) {
         check_again(rig, task, verdict == SWEEP_VIOLATED, totals);
     }
@@ -447,6 +461,7 @@ int main(int argc, char **argv)
     struct sweep_files files = {0};
     double started_s = now_s(), left = 0;
 
+    totals.trace = options.trace == NULL ? NULL : fopen(options.trace, "w");
     if (board == NULL) {
         sweep_die("no such board");
     }

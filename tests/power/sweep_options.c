@@ -11,27 +11,31 @@ void sweep_die(const char *what)
     exit(2);
 }
 
-static const struct option long_options[] = {{"board", required_argument, NULL, 'b'},
-                                             {"factory", required_argument, NULL, 'f'},
-                                             {"image", required_argument, NULL, 'i'},
-                                             {"bad", required_argument, NULL, 'x'},
-                                             {"silent", required_argument, NULL, 'y'},
-                                             {"stories", required_argument, NULL, 't'},
-                                             {"results", required_argument, NULL, 'r'},
-                                             {"only", required_argument, NULL, 'o'},
-                                             {"seeds", required_argument, NULL, 's'},
-                                             {"step", required_argument, NULL, 'n'},
-                                             {"double", required_argument, NULL, 'd'},
-                                             {"word-seeds", required_argument, NULL, 'w'},
-                                             {"seconds", required_argument, NULL, 'l'},
-                                             {"seed", required_argument, NULL, 'e'},
-                                             {"part", required_argument, NULL, 'p'},
-                                             {"full", no_argument, NULL, 'F'},
-                                             {"no-shortcuts", no_argument, NULL, 'N'},
-                                             {"check", required_argument, NULL, 'c'},
-                                             {"stop", no_argument, NULL, 'S'},
-                                             {"verify", required_argument, NULL, 'v'},
-                                             {NULL, 0, NULL, 0}};
+enum kind { TEXT, NUMBER, FLAG, PART };
+
+static const struct known_option {
+    const char *name;
+    enum kind kind;
+    size_t at; /* in struct sweep_options */
+} known_options[] = {
+#define OPTION(name, kind, member)                                                                 \
+    {                                                                                              \
+        name, kind, offsetof(struct sweep_options, member)                                         \
+    }
+    OPTION("board", TEXT, board),       OPTION("factory", TEXT, factory),
+    OPTION("image", TEXT, image),       OPTION("bad", TEXT, bad),
+    OPTION("silent", TEXT, silent),     OPTION("stories", TEXT, stories),
+    OPTION("results", TEXT, results),   OPTION("trace", TEXT, trace),
+    OPTION("only", TEXT, only),         OPTION("verify", TEXT, verify),
+    OPTION("seeds", NUMBER, seeds),     OPTION("step", NUMBER, step),
+    OPTION("double", NUMBER, doubles),  OPTION("word-seeds", NUMBER, word_seeds),
+    OPTION("seconds", NUMBER, seconds), OPTION("seed", NUMBER, seed),
+    OPTION("check", NUMBER, check),     OPTION("part", PART, part),
+    OPTION("full", FLAG, full),         OPTION("no-shortcuts", FLAG, no_shortcuts),
+    OPTION("stop", FLAG, stop),
+#undef OPTION
+};
+enum { OPTIONS = sizeof(known_options) / sizeof(known_options[0]) };
 
 /* ADDRESS/R0/R1/R2, with commas: the address is hexadecimal, the sizes are bytes. */
 void sweep_read_pure(const char *text, struct sweep_pure pure[SWEEP_PURE])
@@ -47,77 +51,29 @@ void sweep_read_pure(const char *text, struct sweep_pure pure[SWEEP_PURE])
     }
 }
 
-static uint32_t number(const char *text)
+_Noreturn static void refuse(void)
 {
-    return (uint32_t)strtoul(text, NULL, 10);
+    sweep_die("see the head of board_sweep.c for the options");
 }
 
-static void take(struct sweep_options *options, int option, char *text)
+static void take(struct sweep_options *options, const struct known_option *option, char *text)
 {
-    switch (option) {
-    case 'b':
-        options->board = text;
+    void *member = (char *)options + option->at;
+    switch (option->kind) {
+    case TEXT:
+        memcpy(member, &text, sizeof(text));
         break;
-    case 'f':
-        options->factory = text;
+    case NUMBER:
+        *(uint32_t *)member = (uint32_t)strtoul(text, NULL, 10);
         break;
-    case 'i':
-        options->image = text;
+    case FLAG:
+        *(bool *)member = true;
         break;
-    case 'x':
-        options->bad = text;
+    case PART:
+        if (sscanf(text, "%u/%u", &options->part, &options->parts) != 2) {
+            refuse();
+        }
         break;
-    case 'y':
-        options->silent = text;
-        break;
-    case 't':
-        options->stories = text;
-        break;
-    case 'r':
-        options->results = text;
-        break;
-    case 'o':
-        options->only = text;
-        break;
-    case 's':
-        options->seeds = number(text);
-        break;
-    case 'n':
-        options->step = number(text);
-        break;
-    case 'd':
-        options->doubles = number(text);
-        break;
-    case 'w':
-        options->word_seeds = number(text);
-        break;
-    case 'l':
-        options->seconds = number(text);
-        break;
-    case 'e':
-        options->seed = number(text);
-        break;
-    case 'F':
-        options->full = true;
-        break;
-    case 'v':
-        options->verify = text;
-        break;
-    case 'c':
-        options->check = number(text);
-        break;
-    case 'S':
-        options->stop = true;
-        break;
-    case 'N':
-        options->no_shortcuts = true;
-        break;
-    case 'p':
-        if (sscanf(text, "%u/%u", &options->part, &options->parts) == 2) {
-            break;
-        } /* fall through */
-    default:
-        sweep_die("see the head of board_sweep.c for the options");
     }
 }
 
@@ -130,10 +86,18 @@ struct sweep_options sweep_options_read(int argc, char **argv)
                                     .parts = 1,
                                     .stories =
                                         "bootloader,application,compact,compact-pending,revert"};
-    int option;
+    struct option long_options[OPTIONS + 1] = {{NULL, 0, NULL, 0}};
+    int option, index;
 
-    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        take(&options, option, optarg);
+    for (size_t i = 0; i < OPTIONS; i++) {
+        long_options[i] =
+            (struct option){known_options[i].name, known_options[i].kind != FLAG, NULL, 0};
+    }
+    while ((option = getopt_long(argc, argv, "", long_options, &index)) != -1) {
+        if (option != 0) {
+            refuse();
+        }
+        take(&options, &known_options[index], optarg);
     }
     if (options.board == NULL || options.factory == NULL || options.image == NULL ||
         options.step == 0 || options.parts == 0) {

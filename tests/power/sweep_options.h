@@ -8,7 +8,7 @@
 #include "sweep_rig.h"
 
 struct sweep_options {
-    const char *board, *factory, *image, *bad, *silent, *stories, *results, *only;
+    const char *board, *factory, *image, *bad, *silent, *stories, *results, *trace, *only;
     const char *verify;
     uint32_t seeds, step, word_seeds, doubles, seconds, seed, part, parts, check;
     bool full, no_shortcuts, stop;

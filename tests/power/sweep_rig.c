@@ -137,6 +137,15 @@ static uint64_t fingerprint(const struct sweep_rig *rig, uint64_t style)
                          (uint64_t)peer->tried << 1 | peer->confirmed);
 }
 
+uint64_t sweep_rig_digest(const struct sweep_rig *rig)
+{
+    struct ferry_sim_counters counters;
+
+    ferry_sim_counters(rig->sim, &counters);
+    uint64_t hash = mix(fingerprint(rig, 0), ferry_sim_time_ns(rig->sim));
+    return mix(mix(hash, counters.halfwords), counters.stalled_ns);
+}
+
 static uint64_t *find_known(const struct sweep_rig *rig, uint64_t hash)
 {
     uint32_t at = (uint32_t)hash % SWEEP_KNOWN;
@@ -486,6 +495,7 @@ static bool make_board(struct sweep_rig *rig)
         sweep_journal_age(rig->sim, rig->board, rig->story->room);
     }
     sweep_rig_replay(rig, rig->memo);
+    ferry_sim_shortcuts(rig->sim, rig->memo);
     ferry_sim_on_uart(rig->sim, 0, on_uart, rig);
     ferry_sim_on_event(rig->sim, on_event, rig);
     ferry_sim_on_flash_op(rig->sim, on_flash_op, rig);

@@ -116,6 +116,10 @@ void sweep_rig_free(struct sweep_rig *rig);
 /* Signature checks: replayed where they are known, or executed every time. */
 void sweep_rig_replay(struct sweep_rig *rig, bool on);
 
+/* Flash, time and instructions at the end of a trial: two runs with the same digest are the same.
+ */
+uint64_t sweep_rig_digest(const struct sweep_rig *rig);
+
 /* What an operation of the golden run is. */
 enum sweep_class sweep_rig_class(const struct sweep_rig *rig, uint32_t op);
 
