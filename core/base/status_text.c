@@ -1,5 +1,5 @@
 /* The status list as text. Host programs only: about 6 KB of strings that no node needs. */
-#include "ferry/base.h"
+#include "ferry/rom.h"
 
 struct status_row {
     int number;
@@ -10,7 +10,9 @@ struct status_row {
 
 static const struct status_row rows[] = {
 #define STATUS_ROW(name, number, text, remedy) {(number), #name, (text), (remedy)},
-    FERRY_STATUS_MAP(STATUS_ROW)
+#define ROM_ROW(name, number, text, remedy)    {(number), "ROM_" #name, (text), (remedy)},
+    FERRY_STATUS_MAP(STATUS_ROW) FERRY_ROM_REASON_MAP(ROM_ROW)
+#undef ROM_ROW
 #undef STATUS_ROW
 };
 
