@@ -37,33 +37,33 @@
  * continue FERRY_STATUS_MAP, so ferry_status_name, _text and _remedy know them.
  */
 #define FERRY_ROM_REASON_MAP(X)                                                                    \
-    X(NO_ANSWER, -60, "the chip's ROM bootloader does not answer",                                 \
+    X(NO_ANSWER, 60, "the chip's ROM bootloader does not answer",                                 \
       "check ground, power and crossed RX/TX, hold BOOT0 high during a reset, and try again")      \
-    X(BUS, -61, "the I2C bus or the chip's address on it does not respond",                        \
+    X(BUS, 61, "the I2C bus or the chip's address on it does not respond",                        \
       "check address, pull-ups and pins, or use a smaller chunk; reset with BOOT0 high")           \
-    X(SILENT, -62, "the ROM bootloader stopped answering in the middle of a command",              \
+    X(SILENT, 62, "the ROM bootloader stopped answering in the middle of a command",              \
       "check the wiring, lower the baud rate, and try again")                                      \
-    X(LOST, -63,                                                                                   \
+    X(LOST, 63,                                                                                   \
       "the ROM bootloader answers, but no common place in the protocol was found again",           \
       "reset the chip with BOOT0 high and try again")                                              \
-    X(REFUSED, -64, "the ROM bootloader refused the address or the data",                          \
+    X(REFUSED, 64, "the ROM bootloader refused the address or the data",                          \
       "check that the address lies in this chip's memory")                                         \
-    X(PROTECTED, -65, "the ROM bootloader refuses this command: readout protection is active",     \
+    X(PROTECTED, 65, "the ROM bootloader refuses this command: readout protection is active",     \
       "remove it with `ferry rom unprotect --readout`, which erases the whole chip")               \
-    X(NO_COMMAND, -66, "this chip's ROM bootloader does not have this command",                    \
+    X(NO_COMMAND, 66, "this chip's ROM bootloader does not have this command",                    \
       "use another command, for example an erase by pages instead of the whole chip")              \
-    X(UNKNOWN, -67,                                                                                \
+    X(UNKNOWN, 67,                                                                                \
       "the last answer is missing: the command may or may not have been carried out",              \
       "read back what is in the chip")                                                             \
-    X(REPLY, -68, "the ROM bootloader's reply makes no sense",                                     \
+    X(REPLY, 68, "the ROM bootloader's reply makes no sense",                                     \
       "check the wiring, the parity (8E1) and the baud rate")                                      \
-    X(CHIP, -69, "this chip is not in Ferry's table", "add its line to core/rom/rom_chip.c")       \
-    X(RANGE, -70, "the address or size does not fit this chip's flash or its pages",               \
+    X(CHIP, 69, "this chip is not in Ferry's table", "add its line to core/rom/rom_chip.c")       \
+    X(RANGE, 70, "the address or size does not fit this chip's flash or its pages",               \
       "check the load address and the size of the image")                                          \
-    X(VERIFY, -71, "the chip's flash holds something else than was written",                       \
+    X(VERIFY, 71, "the chip's flash holds something else than was written",                       \
       "remove the write protection with `ferry rom unprotect`; if it stays, the flash is worn "    \
       "out")                                                                                       \
-    X(ERASE, -72, "a page is not blank after it was erased",                                       \
+    X(ERASE, 72, "a page is not blank after it was erased",                                       \
       "remove the write protection with `ferry rom unprotect`; if it stays, the flash is worn "    \
       "out")
 
