@@ -29,6 +29,7 @@ static const struct sim_led discovery_leds[] = {
 static const struct sim_uart_wiring discovery_uarts[] = {
     {1, SIM_PIN('A', 2), SIM_PIN('A', 3), 7},
     {3, SIM_PIN('C', 10), SIM_PIN('C', 11), 7},
+    {0, SIM_PIN('A', 9), SIM_PIN('A', 10), 7}, /* ST's boot loader; it takes PC10, PC11 too */
 };
 
 /* The gateway's SPI and I2C, on every board: SPI1 on PA4-PA7, I2C1 on PB6 and PB7. */
@@ -51,7 +52,7 @@ static const struct sim_board boards[] = {
         .leds = discovery_leds,
         .led_count = 4,
         .uarts = discovery_uarts,
-        .uart_count = 2,
+        .uart_count = 3,
         .spi = &gateway_spi,
         .i2c = &gateway_i2c,
         .spi_neighbour = SIM_PIN('E', 3),

@@ -62,8 +62,34 @@ struct sim_erase_time {
     uint32_t ms[4]; /**< typical, data sheet "Flash memory programming" */
 };
 
+/** ST's boot loader (AN2606, "Bootloader device-dependent parameters"). */
+struct sim_rom_chip {
+    uint16_t pid;
+    uint8_t uart_version, i2c_version, i2c_address;
+    uint8_t program_bytes;  /**< in one operation */
+    uint32_t program_us;    /**< of one operation */
+    uint32_t mass_erase_ms; /**< of the whole flash */
+    uint32_t start_ms;      /**< from reset until it listens */
+    uint32_t ram_low;       /**< below it the boot loader's own variables are */
+    uint32_t system_size;   /**< readable bytes from SIM_ROM_BASE */
+    bool bank_1;            /**< takes EXTENDED ERASE FFFE for the whole flash */
+    struct {
+        uint8_t tx, rx;
+    } pins[3]; /**< of its USARTs */
+    uint8_t pins_count;
+};
+
+enum sim_family { SIM_FAMILY_F4, SIM_FAMILY_L4 };
+
 struct sim_chip {
     const char *name;
+    enum sim_family family; /**< of its flash interface, RCC and DMA */
+    const struct sim_rom_chip *rom;
+    bool empty_check;                              /**< blank at power-on: starts the boot loader */
+    uint32_t alias_base, alias_offset, alias_size; /**< a part of RAM, seen a second time */
+    uint32_t uid_offset, flash_size_offset;        /**< in the system memory */
+    uint32_t rdp_shift;                            /**< of the RDP byte in the option bytes */
+    uint32_t iwdg_software;                        /**< bit of the option bytes */
     uint32_t flash_base, flash_size;
     uint32_t ram_base, ram_size;
     uint32_t ccm_base, ccm_size; /**< RAM that only the core reaches; size 0: none */

@@ -74,8 +74,13 @@ static bool write_protected(const struct ferry_sim *b, int sector)
     return !((b->s.flash.optcr >> (16 + sector)) & 1u);
 }
 
-/* The interface works for this long. Code in flash cannot be fetched meanwhile: the core stalls. */
-static void busy(struct ferry_sim *b, uint64_t duration_ps)
+bool sim_flash_protected(const struct ferry_sim *b, size_t sector)
+{
+    return !((b->s.flash.optcr_stored >> (16u + sector)) & 1u);
+}
+
+/* Code in flash cannot be fetched meanwhile: the core stalls. */
+void sim_flash_busy(struct ferry_sim *b, uint64_t duration_ps)
 {
     struct sim_flash *f = &b->s.flash;
     uint64_t start = f->busy_until_ps > b->s.now_ps ? f->busy_until_ps : b->s.now_ps;
@@ -116,13 +121,17 @@ void sim_flash_abort(struct ferry_sim *b)
     f->sr &= ~SR_BSY;
 }
 
-/* Count, tell, cut. @return false when the power is gone */
-static bool operation(struct ferry_sim *b, bool erase, uint32_t offset, uint32_t size,
-                      uint32_t value, int sector)
+bool sim_flash_operation(struct ferry_sim *b, bool erase, uint32_t offset, uint32_t size,
+                         uint64_t value, int sector)
 {
     struct sim_flash *f = &b->s.flash;
     uint32_t address = b->chip->flash_base + offset;
-    struct ferry_sim_flash_op op = {b->s.now_ps / SIM_PS_PER_NS, address, size, value, erase};
+    struct ferry_sim_flash_op op = {.time_ns = b->s.now_ps / SIM_PS_PER_NS,
+                                    .address = address,
+                                    .size = size,
+                                    .value = (uint32_t)value,
+                                    .high = size == 8 ? (uint32_t)(value >> 32) : 0,
+                                    .erase = erase};
     uint64_t number = f->ops++;
     b->s.counters.flash_ops++;
     if (b->flash_op_fn)
@@ -170,10 +179,10 @@ void sim_flash_store(struct ferry_sim *b, uint32_t offset, unsigned size, uint32
         error(b, SR_PGAERR, offset, "store is not aligned");
     } else if (write_protected(b, sector)) {
         error(b, SR_WRPERR, offset, "sector is write protected");
-    } else if (operation(b, false, offset, size, value, sector)) {
+    } else if (sim_flash_operation(b, false, offset, size, value, sector)) {
         b->s.counters.words_programmed[sector]++;
         b->s.counters.bytes_programmed += size;
-        busy(b, b->chip->program_us * SIM_PS_PER_US);
+        sim_flash_busy(b, b->chip->program_us * SIM_PS_PER_US);
     }
 }
 
@@ -197,9 +206,9 @@ static void erase_sector(struct ferry_sim *b, uint32_t number)
         error(b, SR_WRPERR, offset, "sector is write protected");
         return;
     }
-    if (operation(b, true, offset, size, 0xFFFFFFFFu, (int)number)) {
+    if (sim_flash_operation(b, true, offset, size, 0xFFFFFFFFu, (int)number)) {
         b->s.counters.erases[number]++;
-        busy(b, erase_ps(b, size));
+        sim_flash_busy(b, erase_ps(b, size));
     }
 }
 
@@ -210,11 +219,12 @@ static void erase_all(struct ferry_sim *b)
         return;
     }
     for (size_t i = 0; i < b->chip->sector_count; i++) {
-        if (!operation(b, true, b->sector_offset[i], b->chip->sector_sizes[i], 0xFFFFFFFFu, (int)i))
+        if (!sim_flash_operation(b, true, b->sector_offset[i], b->chip->sector_sizes[i],
+                                 0xFFFFFFFFu, (int)i))
             return;
         b->s.counters.erases[i]++;
     }
-    busy(b, b->chip->mass_erase_ms * SIM_PS_PER_MS);
+    sim_flash_busy(b, b->chip->mass_erase_ms * SIM_PS_PER_MS);
 }
 
 static void start(struct ferry_sim *b)
@@ -294,7 +304,7 @@ static void write_optcr(struct ferry_sim *b, uint32_t value)
     sim_flash_store_options(b, value & ~(OPT_STRT | OPT_LOCK));
     sim_event(b, FERRY_SIM_EV_OPTION, f->optcr_stored, 0, 0, "option bytes programmed");
     f->op_size = 0;
-    busy(b, OPT_TIME_MS * SIM_PS_PER_MS);
+    sim_flash_busy(b, OPT_TIME_MS * SIM_PS_PER_MS);
 }
 
 uint32_t sim_flash_read(struct ferry_sim *b, unsigned index, uint32_t offset)

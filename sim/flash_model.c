@@ -72,20 +72,20 @@ void sim_cells_erase(struct ferry_sim *b, uint32_t offset, uint32_t size, int se
     }
 }
 
-void sim_cells_program(struct ferry_sim *b, uint32_t offset, unsigned size, uint32_t value)
+void sim_cells_program(struct ferry_sim *b, uint32_t offset, unsigned size, uint64_t value)
 {
     struct sim_flash *f = &b->s.flash;
-    uint8_t bytes[4];
-    memcpy(bytes, &value, 4);
+    uint8_t bytes[8];
+    memcpy(bytes, &value, 8);
     f->op_old = 0;
     memcpy(&f->op_old, b->cells + offset, size);
     for (unsigned i = 0; i < size; i++)
         b->cells[offset + i] &= bytes[i];
-    forget_weak(b, offset & ~3u, 4);
+    forget_weak(b, offset & ~3u, size > 4 ? size : 4);
     memcpy(b->old + offset, b->cells + offset, size); /* a cached line is written through */
     show(b, offset, size, b->cells);
     memcpy(&value, b->cells + offset, size);
-    sim_event(b, FERRY_SIM_EV_PROGRAM, b->chip->flash_base + offset, value, size, "");
+    sim_event(b, FERRY_SIM_EV_PROGRAM, b->chip->flash_base + offset, (uint32_t)value, size, "");
 }
 
 /* What the operation under way found before it, for a byte of its range. */

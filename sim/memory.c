@@ -161,6 +161,11 @@ void ferry_sim_set_option_bytes(struct ferry_sim *sim, uint32_t optcr)
     sim_flash_store_options(sim, optcr);
 }
 
+bool ferry_sim_sector_protected(const struct ferry_sim *sim, size_t sector)
+{
+    return sector < sim->chip->sector_count && sim_flash_protected(sim, sector);
+}
+
 /* ---- snapshot: flash in chunks, and only those that changed since are copied back ---- */
 
 struct ferry_sim_snapshot {

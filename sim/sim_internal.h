@@ -9,6 +9,7 @@
 
 #include "chip.h"
 #include "ferry_sim.h"
+#include "rom.h"
 
 #include <unicorn/unicorn.h>
 
@@ -81,6 +82,8 @@ enum sim_timer {
     SIM_T_TICK,
     SIM_T_SPI,     /* the byte on the wires ends */
     SIM_T_I2C,     /* the same; or the master gives up waiting */
+    SIM_T_ROM,     /* ST's boot loader goes on */
+    SIM_T_ROM_TX,  /* its byte on the UART ends */
     SIM_T_UART_IN, /* next byte from the host is at the pin, per port */
     SIM_T_USART_TX = SIM_T_UART_IN + SIM_UART_PORTS, /* shift register empty, per USART */
     SIM_T_USART_IDLE = SIM_T_USART_TX + SIM_USARTS,  /* line idle for a frame, per USART */
@@ -123,7 +126,8 @@ struct sim_flash {
     bool key_locked_out, optkey_locked_out;
     uint64_t busy_until_ps;
     bool op_erase; /* the operation under way */
-    uint32_t op_offset, op_size, op_old, op_sector;
+    uint32_t op_offset, op_size, op_sector;
+    uint64_t op_old;
     bool stale_any;
     uint8_t stale_sector[FERRY_SIM_MAX_SECTORS];
     struct sim_weak_word weak[SIM_WEAK_WORDS];
@@ -154,6 +158,7 @@ struct sim_uart_line { /* host side of a port */
     uint64_t free_ps; /* the wire towards the node is free from here */
     uint32_t noise;
     bool unplugged;
+    uint8_t parity; /* enum ferry_sim_parity */
 };
 
 struct sim_dma_stream {
@@ -234,6 +239,7 @@ struct sim_state {
     uint32_t held_cause;       /* SIM_RESET_*: for when it is let go */
     uint32_t reset_pending;    /* SIM_RESET_* asked for by the chip itself */
     bool cut_pending;
+    bool options_reload; /* the reset to come loads the option bytes anew */
     uint32_t led_shown;
     uint32_t next_gen;
     uint64_t unclocked_told; /* by peripheral: misuse is said once a reset */
@@ -247,6 +253,7 @@ struct sim_state {
     struct sim_iwdg iwdg;
     struct sim_spi spi;
     struct sim_i2c i2c;
+    struct sim_rom rom;
     uint32_t store[SIM_STORES][SIM_PERIPH_GRANULE / 4];
     struct ferry_sim_counters counters;
 };
@@ -456,14 +463,26 @@ void sim_flash_store(struct ferry_sim *b, uint32_t offset, unsigned size, uint32
 void sim_flash_finish(struct ferry_sim *b);
 /** Power or reset struck: an operation under way is torn. */
 void sim_flash_abort(struct ferry_sim *b);
+/** One erase or program operation begins: counted, told, cut. @return false: the power is gone */
+bool sim_flash_operation(struct ferry_sim *b, bool erase, uint32_t offset, uint32_t size,
+                         uint64_t value, int sector);
+/** It takes this long. */
+void sim_flash_busy(struct ferry_sim *b, uint64_t duration_ps);
+/** By the option bytes. */
+bool sim_flash_protected(const struct ferry_sim *b, size_t sector);
 void sim_flash_jitter(struct ferry_sim *b);
 /** Cells changed from outside: show them. */
 void sim_flash_changed(struct ferry_sim *b, uint32_t offset, uint32_t size);
 void sim_flash_store_options(struct ferry_sim *b, uint32_t optcr);
 int sim_flash_sector_of(const struct ferry_sim *b, uint32_t offset);
+/* flash_l4.c: the L4's interface, and what its double words remember */
+/** Is the double word at this offset erased? */
+bool sim_flash_l4_blank(const struct ferry_sim *b, uint32_t offset);
+/** Write-protect these pages and no others; count 0: none. On an F4: nothing. */
+void sim_flash_l4_protect(struct ferry_sim *b, const uint8_t *pages, uint32_t count);
 /* flash_model.c: cells, cuts, cache */
 void sim_cells_erase(struct ferry_sim *b, uint32_t offset, uint32_t size, int sector);
-void sim_cells_program(struct ferry_sim *b, uint32_t offset, unsigned size, uint32_t value);
+void sim_cells_program(struct ferry_sim *b, uint32_t offset, unsigned size, uint64_t value);
 void sim_cells_tear(struct ferry_sim *b, uint32_t seed, bool unstable);
 void sim_cells_revert(struct ferry_sim *b);
 void sim_cache_control(struct ferry_sim *b, uint32_t before, uint32_t after);
@@ -492,6 +511,9 @@ void sim_usart_dma_ready(struct ferry_sim *b, enum sim_dma_source source, unsign
 /** The next queued byte of a port is at the node's pin. */
 void sim_line_arrived(struct ferry_sim *b, unsigned port);
 void sim_line_schedule(struct ferry_sim *b, unsigned port);
+/** A byte of the node is on a port's wire at this rate: noise, wrong rate, callback. */
+void sim_line_from_node(struct ferry_sim *b, unsigned port, uint32_t baud, uint8_t byte);
+bool sim_baud_differs(uint32_t a, uint32_t b);
 
 uint32_t sim_spi_read(struct ferry_sim *b, unsigned index, uint32_t offset);
 void sim_spi_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
