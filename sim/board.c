@@ -314,6 +314,9 @@ static bool allocate(struct ferry_sim *b)
     b->rom = pages(SIM_ROM_SIZE);
     b->option = pages(SIM_OPTION_SIZE);
     b->exec_map = calloc(c->flash_size / SIM_CHUNK, 1);
+    b->ecc_bad = c->family == SIM_FAMILY_L4 ? calloc(c->flash_size / 8u, 1) : NULL;
+    if (c->family == SIM_FAMILY_L4 && !b->ecc_bad)
+        return false;
     return b->cells && b->view && b->old && b->ram && b->rom && b->option && b->exec_map;
 }
 
@@ -343,6 +346,7 @@ static void fill_memory(struct ferry_sim *b)
     memcpy(b->rom + c->uid_offset, b->uid, sizeof b->uid);
     b->rom[c->flash_size_offset] = (uint8_t)(c->flash_size / 1024u);
     b->rom[c->flash_size_offset + 1] = (uint8_t)(c->flash_size / 1024u >> 8);
+    sim_flash_l4_init(b);
     sim_flash_store_options(b, c->optcr_reset);
 }
 
@@ -404,6 +408,7 @@ void ferry_sim_destroy(struct ferry_sim *sim)
     free(sim->rom);
     free(sim->option);
     free(sim->exec_map);
+    free(sim->ecc_bad);
     free(sim);
 }
 

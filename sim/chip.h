@@ -21,6 +21,11 @@ enum sim_periph_kind {
     SIM_PERIPH_IWDG,
     SIM_PERIPH_SPI,
     SIM_PERIPH_I2C,
+    SIM_PERIPH_RCC_L4,
+    SIM_PERIPH_PWR_L4,
+    SIM_PERIPH_FLASH_L4,
+    SIM_PERIPH_USART_V2,
+    SIM_PERIPH_DMA_L4,
     SIM_PERIPH_KINDS
 };
 
@@ -118,7 +123,7 @@ struct sim_chip {
     uint32_t gpio_pupdr_reset[8];
 };
 
-extern const struct sim_chip sim_stm32f407, sim_stm32f411;
+extern const struct sim_chip sim_stm32f407, sim_stm32f411, sim_stm32l432;
 
 #define SIM_STM32F4_ERASE_TIMES 3
 extern const struct sim_erase_time sim_stm32f4_erase_times[SIM_STM32F4_ERASE_TIMES];
@@ -135,6 +140,7 @@ struct sim_led {
 struct sim_uart_wiring {
     uint8_t usart; /**< index of the USART peripheral */
     uint8_t tx_pin, rx_pin, alternate;
+    uint8_t rx_alternate; /**< 0: as alternate */
 };
 
 struct sim_spi_wiring { /**< the node is the slave */

@@ -43,6 +43,7 @@ static void show(struct ferry_sim *b, uint32_t offset, uint32_t size, const uint
 void sim_flash_changed(struct ferry_sim *b, uint32_t offset, uint32_t size)
 {
     show(b, offset, size, b->cells);
+    sim_ecc_loaded(b, offset, size);
 }
 
 static void forget_weak(struct ferry_sim *b, uint32_t offset, uint32_t size)
@@ -61,6 +62,7 @@ void sim_cells_erase(struct ferry_sim *b, uint32_t offset, uint32_t size, int se
     struct sim_flash *f = &b->s.flash;
     memcpy(b->old + offset, b->view + offset, size);
     memset(b->cells + offset, 0xFF, size);
+    sim_ecc_erased(b, offset, size);
     forget_weak(b, offset, size);
     if (f->acr & ACR_DCEN) {
         f->stale_any = true;
@@ -102,6 +104,8 @@ void sim_cells_revert(struct ferry_sim *b)
     const struct sim_flash *f = &b->s.flash;
     for (uint32_t i = 0; i < f->op_size; i++)
         b->cells[f->op_offset + i] = before(b, i);
+    if (f->op_erase)
+        sim_ecc_reverted(b, f->op_offset, f->op_size);
     show(b, f->op_offset, f->op_size, b->cells);
 }
 
@@ -127,11 +131,19 @@ void sim_cells_tear(struct ferry_sim *b, uint32_t seed, bool unstable)
 {
     const struct sim_flash *f = &b->s.flash;
     uint64_t random = ((uint64_t)seed << 32 | 0x5EEDu) ^ 0x9E3779B97F4A7C15ull;
+    bool lost = false, done = false; /* of the bits that the double word was to change */
     for (uint32_t i = 0; i < f->op_size; i++) {
         uint8_t *cell = &b->cells[f->op_offset + i];
         uint8_t changed = before(b, i) ^ *cell;
         uint32_t noise = next_random(&random);
         *cell ^= changed & (uint8_t)noise;
+        lost = lost || (changed & (uint8_t)noise) != 0;
+        done = done || (changed & (uint8_t)~noise) != 0;
+        if (i % 8u == 7u) {
+            if (lost && done)
+                sim_ecc_torn(b, f->op_offset + i);
+            lost = done = false;
+        }
         uint32_t at = f->op_offset + i;
         uint32_t weak = (uint32_t)(changed & (uint8_t)(noise >> 8)) << (8u * (at & 3u));
         bool chosen = !f->op_erase || (noise >> 24) % WEAK_ONE_IN == 0;

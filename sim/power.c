@@ -3,22 +3,36 @@
 
 #include <string.h>
 
+#define L4_NSWBOOT0 (1u << 26)
+#define L4_NBOOT0   (1u << 27)
+
 static const char *reset_name(uint32_t flags)
 {
     if (flags & SIM_RESET_POR)
         return "power-on";
     if (flags & SIM_RESET_IWDG)
         return "watchdog";
+    if (flags & SIM_RESET_OBL)
+        return "option bytes";
     return (flags & SIM_RESET_SOFT) ? "software" : "pin";
 }
 
 /* RM0383 2.4: BOOT0 is latched at a reset. It decides which memory shows at address 0, and that
  * cannot be remapped in the engine: it is made anew. BOOT1 (PB2) is taken to be low. */
+static bool boot0(const struct ferry_sim *b)
+{
+    uint32_t optr = b->s.flash.optcr_stored;
+    if (b->chip->family == SIM_FAMILY_L4 && !(optr & L4_NSWBOOT0))
+        return !(optr & L4_NBOOT0); /* RM0394 2.6: an option bit in place of the pin */
+    return b->s.boot0_high;
+}
+
 static void latch_boot_mode(struct ferry_sim *b)
 {
     bool empty = b->s.rom.empty && sim_rom_quirk(b, FERRY_SIM_ROM_EMPTY_CHECK);
-    bool system_memory = b->s.boot0_high || empty;
-    if (b->s.system_memory == system_memory)
+    bool system_memory = boot0(b) || empty;
+    bool torn = b->s.flash.ecc_bad_count != 0; /* reads of flash must be told, or need not be */
+    if (b->s.system_memory == system_memory && b->ecc_hooked == torn)
         return;
     b->s.system_memory = system_memory;
     sim_cpu_reopen(b);

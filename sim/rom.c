@@ -473,7 +473,8 @@ void sim_rom_sent(struct ferry_sim *b)
         sim_rom_job_options(b);
     } else if (then == SIM_ROM_RESET) {
         b->s.options_reload = true;
-        sim_request_reset(b, SIM_RESET_SOFT | SIM_RESET_PIN);
+        sim_request_reset(b, b->chip->family == SIM_FAMILY_L4 ? SIM_RESET_OBL | SIM_RESET_PIN
+                                                              : SIM_RESET_SOFT | SIM_RESET_PIN);
     } else if (r->held && !sim_rom_busy(b)) {
         r->held = false;
         sim_rom_take(b, r->held_byte);

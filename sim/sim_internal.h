@@ -32,6 +32,8 @@
 #define SIM_PERIPH_SPAN    0x28000u
 #define SIM_ROM_BASE       0x1FFF0000u /* system memory, OTP, unique id */
 #define SIM_ROM_SIZE       0x8000u
+#define SIM_HIGH_BASE      0x48000000u /* the L4's ports */
+#define SIM_HIGH_SPAN      0x2000u
 #define SIM_OPTION_BASE    0x1FFFC000u
 #define SIM_OPTION_SIZE    0x1000u
 #define SIM_REGIONS        48u
@@ -65,7 +67,8 @@ enum {
 #define SIM_CFSR_INVPC       (1u << 18)
 #define SIM_CFSR_DIVBYZERO   (1u << 25)
 
-/* RCC_CSR reset flags (RM0383 6.3.17). */
+/* RCC_CSR reset flags (RM0383 6.3.17); OBL is the L4's, and elsewhere in its register. */
+#define SIM_RESET_OBL  (1u << 24)
 #define SIM_RESET_BOR  (1u << 25)
 #define SIM_RESET_PIN  (1u << 26)
 #define SIM_RESET_POR  (1u << 27)
@@ -106,7 +109,7 @@ struct sim_nvic {
 struct sim_rcc {
     uint32_t cr, pllcfgr, cfgr, cir, csr, bdcr;
     uint32_t rstr[4], enr[4], lpenr[4], other[40];
-    uint64_t hsi_ready_ps, hse_ready_ps, pll_ready_ps, lsi_ready_ps;
+    uint64_t msi_ready_ps, hsi_ready_ps, hse_ready_ps, pll_ready_ps, lsi_ready_ps;
     uint32_t sws;
     uint32_t sysclk_hz, hclk_hz, pclk_hz[2]; /* pclk_hz: APB1, APB2 */
     uint64_t ps_per_cycle;
@@ -132,7 +135,10 @@ struct sim_flash {
     uint8_t stale_sector[FERRY_SIM_MAX_SECTORS];
     struct sim_weak_word weak[SIM_WEAK_WORDS];
     uint32_t weak_count;
-    uint64_t ops; /* erase and program operations begun */
+    uint32_t eccr, wrp[2], wrp_stored[2], pg_low, pg_offset; /* L4 only, from here... */
+    bool pg_half;
+    uint32_t ecc_bad_count; /* ...to here */
+    uint64_t ops;           /* erase and program operations begun */
     uint64_t cut_at;
     struct ferry_sim_cut_plan cut;
     uint32_t chunk_gen[SIM_MAX_CHUNKS];
@@ -331,14 +337,17 @@ struct ferry_sim {
     uint8_t *exec_map; /* per SIM_CHUNK of flash: code was run from there */
     bool ram_executed;
 
-    uint8_t *cells;  /* what the flash holds */
-    uint8_t *view;   /* what the core sees: cells, but for stale cache lines and weak bits */
-    uint8_t *old;    /* contents before the last erase of each sector */
-    uint8_t *ram;    /* RAM, then CCM */
-    uint8_t *rom;    /* system memory, OTP, unique id: 32 KB at 0x1FFF0000 */
-    uint8_t *option; /* 4 KB at 0x1FFFC000 */
+    uint8_t *cells;   /* what the flash holds */
+    uint8_t *view;    /* what the core sees: cells, but for stale cache lines and weak bits */
+    uint8_t *old;     /* contents before the last erase of each sector */
+    uint8_t *ram;     /* RAM, then CCM */
+    uint8_t *rom;     /* system memory, OTP, unique id: 32 KB at 0x1FFF0000 */
+    uint8_t *option;  /* 4 KB at 0x1FFFC000 */
+    uint8_t *ecc_bad; /* L4: per double word; see flash_l4.c. NULL elsewhere */
+    bool ecc_hooked;  /* the engine tells reads of flash */
     uint32_t sector_offset[FERRY_SIM_MAX_SECTORS];
-    uint8_t granule[SIM_PERIPH_SPAN / SIM_PERIPH_GRANULE]; /* periph index + 1, 0: none */
+    uint8_t granule[(SIM_PERIPH_SPAN + SIM_HIGH_SPAN) /
+                    SIM_PERIPH_GRANULE]; /* periph index + 1, 0: none */
     bool flush_pending;
     uint32_t flush_low, flush_high; /* flash offsets whose translated code is stale */
 
@@ -449,6 +458,17 @@ void sim_rcc_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_
 void sim_rcc_reset(struct ferry_sim *b, uint32_t cause);
 /** A ready time has come, or a register changed: recompute the clock tree. */
 void sim_rcc_update(struct ferry_sim *b);
+void sim_rcc_set_clocks(struct ferry_sim *b, uint32_t sysclk, uint32_t ppre1, uint32_t ppre2);
+uint32_t sim_rcc_l4_read(struct ferry_sim *b, unsigned index, uint32_t offset);
+void sim_rcc_l4_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
+                      uint32_t mask);
+void sim_rcc_l4_reset(struct ferry_sim *b, uint32_t cause);
+void sim_rcc_l4_update(struct ferry_sim *b);
+/** Clock of a USART by CCIPR. */
+uint32_t sim_rcc_l4_usart_hz(const struct ferry_sim *b, unsigned index, uint32_t pclk_hz);
+uint32_t sim_pwr_l4_read(struct ferry_sim *b, unsigned index, uint32_t offset);
+void sim_pwr_l4_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
+                      uint32_t mask);
 uint32_t sim_pwr_read(struct ferry_sim *b, unsigned index, uint32_t offset);
 void sim_pwr_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
                    uint32_t mask);
@@ -475,7 +495,23 @@ void sim_flash_jitter(struct ferry_sim *b);
 void sim_flash_changed(struct ferry_sim *b, uint32_t offset, uint32_t size);
 void sim_flash_store_options(struct ferry_sim *b, uint32_t optcr);
 int sim_flash_sector_of(const struct ferry_sim *b, uint32_t offset);
+void sim_flash_error(struct ferry_sim *b, uint32_t flag, uint32_t offset, const char *text);
+void sim_flash_irq(struct ferry_sim *b);
 /* flash_l4.c: the L4's interface, and what its double words remember */
+void sim_flash_l4_init(struct ferry_sim *b);
+void sim_flash_l4_reset(struct ferry_sim *b);
+void sim_flash_l4_store(struct ferry_sim *b, uint32_t offset, unsigned size, uint32_t value);
+void sim_flash_l4_store_options(struct ferry_sim *b, uint32_t optr);
+bool sim_flash_l4_protected(const struct ferry_sim *b, size_t page);
+uint32_t sim_flash_l4_read(struct ferry_sim *b, unsigned index, uint32_t offset);
+void sim_flash_l4_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
+                        uint32_t mask);
+void sim_ecc_erased(struct ferry_sim *b, uint32_t offset, uint32_t size);
+void sim_ecc_reverted(struct ferry_sim *b, uint32_t offset, uint32_t size);
+void sim_ecc_torn(struct ferry_sim *b, uint32_t offset);
+void sim_ecc_loaded(struct ferry_sim *b, uint32_t offset, uint32_t size);
+/** The core reads or runs these bytes. */
+void sim_ecc_read(struct ferry_sim *b, uint32_t offset, uint32_t size);
 /** Is the double word at this offset erased? */
 bool sim_flash_l4_blank(const struct ferry_sim *b, uint32_t offset);
 /** Write-protect these pages and no others; count 0: none. On an F4: nothing. */
@@ -501,6 +537,9 @@ void sim_gpio_show(struct ferry_sim *b);
 uint32_t sim_usart_read(struct ferry_sim *b, unsigned index, uint32_t offset);
 void sim_usart_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
                      uint32_t mask);
+uint32_t sim_usart_v2_read(struct ferry_sim *b, unsigned index, uint32_t offset);
+void sim_usart_v2_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
+                        uint32_t mask);
 void sim_usart_reset(struct ferry_sim *b, unsigned index);
 void sim_usart_sent(struct ferry_sim *b, unsigned index);
 void sim_usart_idle(struct ferry_sim *b, unsigned index);
@@ -552,6 +591,13 @@ void sim_i2c_wire_look(struct ferry_sim *b);
 uint32_t sim_dma_read(struct ferry_sim *b, unsigned index, uint32_t offset);
 void sim_dma_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
                    uint32_t mask);
+/** Memory that DMA reaches: RAM but not CCM, and flash for reading. */
+uint8_t *sim_dma_memory(struct ferry_sim *b, uint32_t address, unsigned size, bool to_memory);
+uint32_t sim_dma_l4_read(struct ferry_sim *b, unsigned index, uint32_t offset);
+void sim_dma_l4_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
+                      uint32_t mask);
+void sim_dma_l4_reset(struct ferry_sim *b, unsigned index);
+bool sim_dma_l4_request(struct ferry_sim *b, enum sim_dma_source source, unsigned index);
 void sim_dma_reset(struct ferry_sim *b, unsigned index);
 /** A peripheral asks for one transfer. @return false when no stream serves it */
 bool sim_dma_request(struct ferry_sim *b, enum sim_dma_source source, unsigned index);

@@ -29,7 +29,8 @@ static const struct sim_periph *periph_of(const struct ferry_sim *b, unsigned in
 {
     for (size_t i = 0; i < b->chip->periph_count; i++) {
         const struct sim_periph *p = &b->chip->periphs[i];
-        if (p->kind == SIM_PERIPH_USART && p->index == index)
+        bool usart = p->kind == SIM_PERIPH_USART || p->kind == SIM_PERIPH_USART_V2;
+        if (usart && p->index == index)
             return p;
     }
     return NULL;
@@ -55,7 +56,10 @@ static uint32_t baud_of(const struct ferry_sim *b, unsigned index)
         divider = (divider >> 4) * 8u + (divider & 7u);
     if (!p || divider < 8)
         return 0;
-    return b->s.rcc.pclk_hz[p->bus == SIM_BUS_APB1 ? 0 : 1] / divider;
+    uint32_t hz = b->s.rcc.pclk_hz[p->bus == SIM_BUS_APB1 ? 0 : 1];
+    if (p->kind == SIM_PERIPH_USART_V2)
+        hz = sim_rcc_l4_usart_hz(b, index, hz);
+    return hz / divider;
 }
 
 static uint64_t byte_ps(uint32_t baud)
@@ -270,7 +274,9 @@ void sim_line_arrived(struct ferry_sim *b, unsigned port)
     if (heard && b->s.rom.active)
         to_rom(b, port, byte);
     else if (heard && p && sim_bus_clocked(b, p) &&
-             sim_gpio_is_alternate(b, w->rx_pin, w->alternate)) {
+
+             sim_gpio_is_alternate(b, w->rx_pin,
+                                   w->rx_alternate ? w->rx_alternate : w->alternate)) {
         bool bad = wrong_frame(b, port) || sim_baud_differs(l->baud, baud_of(b, w->usart));
         if (bad) {
             b->s.counters.uart_framing[port]++;
