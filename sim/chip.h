@@ -76,7 +76,6 @@ struct sim_rom_chip {
     uint32_t mass_erase_ms; /**< of the whole flash */
     uint32_t start_ms;      /**< from reset until it listens */
     uint32_t ram_low;       /**< below it the boot loader's own variables are */
-    uint32_t system_size;   /**< readable bytes from SIM_ROM_BASE */
     bool bank_1;            /**< takes EXTENDED ERASE FFFE for the whole flash */
     struct {
         uint8_t tx, rx;

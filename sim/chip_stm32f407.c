@@ -84,7 +84,6 @@ static const struct sim_rom_chip f407_rom = {
     .mass_erase_ms = 16000,
     .start_ms = 85,
     .ram_low = 0x20003000,
-    .system_size = 0x7800,
     .pins = {{SIM_PIN('A', 9), SIM_PIN('A', 10)},
              {SIM_PIN('C', 10), SIM_PIN('C', 11)},
              {SIM_PIN('B', 10), SIM_PIN('B', 11)}},

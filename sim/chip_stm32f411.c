@@ -70,7 +70,6 @@ static const struct sim_rom_chip f411_rom = {
     .mass_erase_ms = 8000,
     .start_ms = 85,
     .ram_low = 0x20003000,
-    .system_size = 0x7800,
     .pins = {{SIM_PIN('A', 9), SIM_PIN('A', 10)}, {SIM_PIN('D', 5), SIM_PIN('D', 6)}},
     .pins_count = 2,
 };

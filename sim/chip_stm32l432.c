@@ -61,7 +61,6 @@ static const struct sim_rom_chip l432_rom = {
     .mass_erase_ms = 22,
     .start_ms = 100,
     .ram_low = 0x20003100,
-    .system_size = 0x7000,
     .bank_1 = true,
     .pins = {{SIM_PIN('A', 9), SIM_PIN('A', 10)}, {SIM_PIN('A', 2), SIM_PIN('A', 3)}},
     .pins_count = 2,

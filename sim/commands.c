@@ -427,7 +427,7 @@ static void do_rom(struct call *c)
 
 static void do_rom_quirk(struct call *c)
 {
-    const char *name = text(c, "name", "");
+    const char *name = text(c, "quirk", "");
     if (!c->error && ferry_sim_rom_quirk(c->app->sim, name) != FERRY_SIM_OK)
         c->error = "no such quirk: rom tells their names";
 }

@@ -17,8 +17,6 @@ static const char *reset_name(uint32_t flags)
     return (flags & SIM_RESET_SOFT) ? "software" : "pin";
 }
 
-/* RM0383 2.4: BOOT0 is latched at a reset. It decides which memory shows at address 0, and that
- * cannot be remapped in the engine: it is made anew. BOOT1 (PB2) is taken to be low. */
 static bool boot0(const struct ferry_sim *b)
 {
     uint32_t optr = b->s.flash.optcr_stored;
@@ -27,6 +25,8 @@ static bool boot0(const struct ferry_sim *b)
     return b->s.boot0_high;
 }
 
+/* RM0383 2.4: BOOT0 is latched at a reset. It decides which memory shows at address 0, and that
+ * cannot be remapped in the engine: it is made anew. BOOT1 (PB2) is taken to be low. */
 static void latch_boot_mode(struct ferry_sim *b)
 {
     bool empty = b->s.rom.empty && sim_rom_quirk(b, FERRY_SIM_ROM_EMPTY_CHECK);

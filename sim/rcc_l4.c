@@ -183,11 +183,8 @@ static int bank_register(uint32_t offset)
     return offset >= 0x28 && offset < 0x88 ? banks[(offset - 0x28) % 0x20u / 4u] : -1;
 }
 
-static uint32_t *bank_of(struct sim_rcc *r, uint32_t offset)
+static uint32_t *bank_of(struct sim_rcc *r, uint32_t offset, int bank)
 {
-    int bank = bank_register(offset);
-    if (bank < 0)
-        return NULL;
     return offset < 0x48 ? &r->rstr[bank] : offset < 0x68 ? &r->enr[bank] : &r->lpenr[bank];
 }
 
@@ -195,9 +192,9 @@ uint32_t sim_rcc_l4_read(struct ferry_sim *b, unsigned index, uint32_t offset)
 {
     (void)index;
     struct sim_rcc *r = &b->s.rcc;
-    const uint32_t *bank = bank_of(r, offset);
-    if (bank)
-        return *bank;
+    int bank = bank_register(offset);
+    if (bank >= 0)
+        return *bank_of(r, offset, bank);
     switch (offset) {
     case 0x00:
         return cr_value(b);
@@ -226,12 +223,12 @@ void sim_rcc_l4_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint
                       uint32_t mask)
 {
     struct sim_rcc *r = &b->s.rcc;
-    uint32_t *bank = bank_of(r, offset);
+    int bank = bank_register(offset);
     value = sim_merge(sim_rcc_l4_read(b, index, offset), value, mask);
-    if (bank) {
-        *bank = value;
+    if (bank >= 0) {
+        *bank_of(r, offset, bank) = value;
         if (offset < 0x48)
-            sim_bus_reset_by(b, (unsigned)bank_register(offset), value);
+            sim_bus_reset_by(b, (unsigned)bank, value);
         return;
     }
     switch (offset) {

@@ -371,9 +371,8 @@ static void got_command(struct ferry_sim *b)
 static bool grows(struct sim_rom *r)
 {
     uint32_t before = r->in_need;
-    if (r->phase == SIM_ROM_DATA && before == 1)
-        r->in_need = r->in[0] + 3u;
-    else if (r->phase == SIM_ROM_SECTORS && before == 1)
+    bool counted = r->phase == SIM_ROM_DATA || r->phase == SIM_ROM_SECTORS;
+    if (counted && before == 1)
         r->in_need = r->in[0] + 3u;
     else if (r->phase == SIM_ROM_PAGES && before == 1)
         r->in_need = r->in[0] == 0xFF ? 2u : r->in[0] + 3u;

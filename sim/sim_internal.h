@@ -459,16 +459,6 @@ void sim_rcc_reset(struct ferry_sim *b, uint32_t cause);
 /** A ready time has come, or a register changed: recompute the clock tree. */
 void sim_rcc_update(struct ferry_sim *b);
 void sim_rcc_set_clocks(struct ferry_sim *b, uint32_t sysclk, uint32_t ppre1, uint32_t ppre2);
-uint32_t sim_rcc_l4_read(struct ferry_sim *b, unsigned index, uint32_t offset);
-void sim_rcc_l4_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
-                      uint32_t mask);
-void sim_rcc_l4_reset(struct ferry_sim *b, uint32_t cause);
-void sim_rcc_l4_update(struct ferry_sim *b);
-/** Clock of a USART by CCIPR. */
-uint32_t sim_rcc_l4_usart_hz(const struct ferry_sim *b, unsigned index, uint32_t pclk_hz);
-uint32_t sim_pwr_l4_read(struct ferry_sim *b, unsigned index, uint32_t offset);
-void sim_pwr_l4_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
-                      uint32_t mask);
 uint32_t sim_pwr_read(struct ferry_sim *b, unsigned index, uint32_t offset);
 void sim_pwr_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
                    uint32_t mask);
@@ -497,25 +487,6 @@ void sim_flash_store_options(struct ferry_sim *b, uint32_t optcr);
 int sim_flash_sector_of(const struct ferry_sim *b, uint32_t offset);
 void sim_flash_error(struct ferry_sim *b, uint32_t flag, uint32_t offset, const char *text);
 void sim_flash_irq(struct ferry_sim *b);
-/* flash_l4.c: the L4's interface, and what its double words remember */
-void sim_flash_l4_init(struct ferry_sim *b);
-void sim_flash_l4_reset(struct ferry_sim *b);
-void sim_flash_l4_store(struct ferry_sim *b, uint32_t offset, unsigned size, uint32_t value);
-void sim_flash_l4_store_options(struct ferry_sim *b, uint32_t optr);
-bool sim_flash_l4_protected(const struct ferry_sim *b, size_t page);
-uint32_t sim_flash_l4_read(struct ferry_sim *b, unsigned index, uint32_t offset);
-void sim_flash_l4_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
-                        uint32_t mask);
-void sim_ecc_erased(struct ferry_sim *b, uint32_t offset, uint32_t size);
-void sim_ecc_reverted(struct ferry_sim *b, uint32_t offset, uint32_t size);
-void sim_ecc_torn(struct ferry_sim *b, uint32_t offset);
-void sim_ecc_loaded(struct ferry_sim *b, uint32_t offset, uint32_t size);
-/** The core reads or runs these bytes. */
-void sim_ecc_read(struct ferry_sim *b, uint32_t offset, uint32_t size);
-/** Is the double word at this offset erased? */
-bool sim_flash_l4_blank(const struct ferry_sim *b, uint32_t offset);
-/** Write-protect these pages and no others; count 0: none. On an F4: nothing. */
-void sim_flash_l4_protect(struct ferry_sim *b, const uint8_t *pages, uint32_t count);
 /* flash_model.c: cells, cuts, cache */
 void sim_cells_erase(struct ferry_sim *b, uint32_t offset, uint32_t size, int sector);
 void sim_cells_program(struct ferry_sim *b, uint32_t offset, unsigned size, uint64_t value);
@@ -537,9 +508,6 @@ void sim_gpio_show(struct ferry_sim *b);
 uint32_t sim_usart_read(struct ferry_sim *b, unsigned index, uint32_t offset);
 void sim_usart_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
                      uint32_t mask);
-uint32_t sim_usart_v2_read(struct ferry_sim *b, unsigned index, uint32_t offset);
-void sim_usart_v2_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
-                        uint32_t mask);
 void sim_usart_reset(struct ferry_sim *b, unsigned index);
 void sim_usart_sent(struct ferry_sim *b, unsigned index);
 void sim_usart_idle(struct ferry_sim *b, unsigned index);
@@ -593,11 +561,6 @@ void sim_dma_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_
                    uint32_t mask);
 /** Memory that DMA reaches: RAM but not CCM, and flash for reading. */
 uint8_t *sim_dma_memory(struct ferry_sim *b, uint32_t address, unsigned size, bool to_memory);
-uint32_t sim_dma_l4_read(struct ferry_sim *b, unsigned index, uint32_t offset);
-void sim_dma_l4_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
-                      uint32_t mask);
-void sim_dma_l4_reset(struct ferry_sim *b, unsigned index);
-bool sim_dma_l4_request(struct ferry_sim *b, enum sim_dma_source source, unsigned index);
 void sim_dma_reset(struct ferry_sim *b, unsigned index);
 /** A peripheral asks for one transfer. @return false when no stream serves it */
 bool sim_dma_request(struct ferry_sim *b, enum sim_dma_source source, unsigned index);
@@ -607,6 +570,8 @@ void sim_iwdg_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32
                     uint32_t mask);
 void sim_iwdg_reset(struct ferry_sim *b);
 void sim_iwdg_expired(struct ferry_sim *b);
+
+#include "l4.h"
 
 /** Bytes of RAM and CCM together. */
 static inline size_t sim_ram_total(const struct ferry_sim *b)

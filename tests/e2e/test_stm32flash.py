@@ -4,12 +4,14 @@ A pseudo-terminal has no parity (Linux strips PARENB), and stm32flash checks wha
 "-m 8n1". The virtual wire carries even parity all the same.
 """
 import os
+import select
 import shutil
 import subprocess
+import termios
 
 import pytest
 
-from lab import BIN, Board, wait_for
+from lab import BIN, Board, LabError, wait_for
 
 STM32FLASH = shutil.which("stm32flash")
 if not STM32FLASH and not os.environ.get("FERRY_NO_SKIP"):
@@ -109,6 +111,59 @@ def test_write_protection_is_told_by_reading_back(tmp_path):
         assert rom.board.command("counters")["erases"][0] == 0
     finally:
         rom.board.stop()
+
+
+def test_habits_and_faults_by_control_socket(tmp_path):
+    rom = RomBoard(tmp_path, "stm32f411_blackpill", "--rom-quirk", "stray-zero")
+    try:
+        assert rom.board.command("rom")["quirks"]["stray-zero"]
+        rom.stm32flash("-o", "-s", "0", "-e", "1")
+        rom.board.command("rom_quirk", quirk="no-erase-ack")
+        assert rom.stm32flash("-o", "-s", "0", "-e", "1", check=False).returncode != 0
+        assert rom.board.command("counters")["erases"][0] == 2  # erased, and not told
+        rom.board.command("rom_quirk", quirk="no-no-erase-ack")
+        rom.boot(boot0=1)
+        wait_for("ST's boot loader listens", lambda: rom.board.command("rom")["ready"], 10)
+        rom.stm32flash()
+        rom.board.command("rom_disturb", fault="flip", mask=0x10, after=3, from_rom=False)
+        assert rom.stm32flash(check=False).returncode != 0
+        assert rom.board.command("rom")["disturbed"]
+        with pytest.raises(LabError):
+            rom.board.command("rom_disturb", fault="explode")
+        with pytest.raises(LabError):
+            rom.board.command("rom_quirk", quirk="no-such")
+    finally:
+        rom.board.stop()
+
+
+def exchange(port, data, answers):
+    os.write(port, data)
+    got = b""
+    while len(got) < answers:
+        assert select.select([port], [], [], 10)[0], f"no answer to {data.hex()}"
+        got += os.read(port, 16)
+    return got
+
+
+def test_state_file_keeps_the_protection_of_an_l4(tmp_path):
+    state = ["--state", tmp_path / "state"]
+    rom = RomBoard(tmp_path, "nucleo_l432kc", *state)
+    port = os.open(rom.port, os.O_RDWR | os.O_NOCTTY)
+    try:
+        speed = termios.tcgetattr(port)
+        speed[4] = speed[5] = termios.B115200
+        termios.tcsetattr(port, termios.TCSANOW, speed)
+        assert exchange(port, b"\x7f", 1) == b"\x79"
+        assert exchange(port, b"\x63\x9c", 1) == b"\x79"
+        assert exchange(port, b"\x01\x02\x04\x07", 1) == b"\x79"
+    finally:
+        os.close(port)
+        assert rom.board.stop() == 0
+    again = RomBoard(tmp_path, "nucleo_l432kc", *state)
+    try:
+        assert again.board.command("option_bytes")["protected_sectors"] == [2, 3, 4]
+    finally:
+        again.board.stop()
 
 
 def test_unknown_quirk_is_refused(tmp_path):
