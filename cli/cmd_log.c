@@ -50,6 +50,12 @@ static const char *cause_text(uint8_t cause)
     if ((cause & FERRY_RESET_WATCHDOG) != 0) {
         return "watchdog";
     }
+    if ((cause & FERRY_RESET_FAULT) != 0) {
+        return "fault";
+    }
+    if ((cause & FERRY_RESET_UPDATE) != 0) {
+        return "update";
+    }
     if ((cause & FERRY_RESET_SOFTWARE) != 0) {
         return "software";
     }

@@ -55,7 +55,8 @@ static const char *phase_name(uint8_t phase)
 /* "power, pin" */
 static void reset_text(uint8_t cause, char text[TEXT_SIZE])
 {
-    static const char *const names[] = {"power", "pin", "software", "watchdog", "brown-out"};
+    static const char *const names[] = {"power",     "pin",   "software",   "watchdog",
+                                        "brown-out", "fault", "update mode"};
     text[0] = '\0';
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if ((cause >> i & 1) != 0) {

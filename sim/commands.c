@@ -268,21 +268,45 @@ static size_t parse_hex(const char *text, uint8_t *out)
     return n;
 }
 
+/* The argument hex; NULL with c->error set. Valid until the next call. */
+static const uint8_t *hex_bytes(struct call *c, size_t *size)
+{
+    static uint8_t data[APP_LINE_MAX / 2u];
+    *size = parse_hex(text(c, "hex", ""), data);
+    if (!c->error && *size == 0)
+        c->error = "hex is pairs of hex digits";
+    return c->error ? NULL : data;
+}
+
 /* The programmer's hand: bytes change as they are, power on or off. */
 static void do_flash_load(struct call *c)
 {
-    static uint8_t data[APP_LINE_MAX / 2u];
+    size_t size;
     uint32_t address = (uint32_t)number(c, "address", 0, UINT32_MAX, 0);
-    const char *hex = text(c, "hex", "");
-    size_t size = parse_hex(hex, data);
-    if (c->error)
+    const uint8_t *data = hex_bytes(c, &size);
+    if (!data)
         return;
-    if (size == 0)
-        c->error = "hex is pairs of hex digits";
-    else if (ferry_sim_load(c->app->sim, address, data, size) != FERRY_SIM_OK)
+    if (ferry_sim_load(c->app->sim, address, data, size) != FERRY_SIM_OK)
         c->error = "address is outside flash and option bytes";
     else
         put_number(c, "size", size);
+}
+
+/* The debugger's hand: what a stray pointer would have done. */
+static void do_ram_load(struct call *c)
+{
+    size_t size;
+    uint32_t address = (uint32_t)number(c, "address", 0, UINT32_MAX, 0);
+    const uint8_t *data = hex_bytes(c, &size);
+    if (!data)
+        return;
+    uint8_t *ram = ferry_sim_ram(c->app->sim, address, size);
+    if (!ram) {
+        c->error = "address is outside RAM";
+        return;
+    }
+    memcpy(ram, data, size);
+    put_number(c, "size", size);
 }
 
 /* RM0383 3.6.3: AA is level 0, CC is 2, all else is 1. */
@@ -484,6 +508,7 @@ static const struct {
     {"flash_dump", do_flash_dump},
     {"flash_hash", do_flash_hash},
     {"flash_load", do_flash_load},
+    {"ram_load", do_ram_load},
     {"option_bytes", do_option_bytes},
     {"snapshot", do_snapshot},
     {"restore", do_restore},

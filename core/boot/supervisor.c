@@ -132,7 +132,8 @@ void ferry_supervisor_begin(struct ferry_supervisor *supervisor, struct ferry_no
         rebuild(supervisor);
         return;
     }
-    if (node->reset_cause != FERRY_RESET_SOFTWARE) { /* else nothing was cut */
+    /* A reset by software, asked for or not, cuts nothing. */
+    if ((node->reset_cause & ~FERRY_RESET_UPDATE) != FERRY_RESET_SOFTWARE) {
         (void)record(supervisor, &journal->state);
     }
     if (!supervisor->read_only &&

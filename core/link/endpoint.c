@@ -145,9 +145,11 @@ uint32_t ferry_endpoint_events(struct ferry_endpoint *endpoint)
 {
     uint32_t events = ferry_receiver_events(&endpoint->receiver);
 
-    if ((events & FERRY_EVENT_RESET) != 0 && !all_sent(endpoint)) {
-        events &= ~(uint32_t)FERRY_EVENT_RESET;
-        endpoint->receiver.events |= FERRY_EVENT_RESET;
+    uint32_t later = events & (FERRY_EVENT_RESET | FERRY_EVENT_UPDATE);
+
+    if (later != 0 && !all_sent(endpoint)) {
+        endpoint->receiver.events |= later;
+        events -= later;
     }
     return events;
 }

@@ -50,6 +50,13 @@ size_t ferry_message_write_empty(uint8_t *out, uint8_t type, uint16_t tag)
     return HEADER;
 }
 
+size_t ferry_message_write_reset(uint8_t *out, uint16_t tag, uint8_t flags)
+{
+    size_t size = ferry_message_write_empty(out, FERRY_RESET, tag);
+    out[size] = flags;
+    return size + 1;
+}
+
 /* ---- INFO ---------------------------------------------------------------------------------- */
 
 _Static_assert(offsetof(struct ferry_info, data_max) == 16 &&

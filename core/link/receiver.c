@@ -212,6 +212,10 @@ static void on_abort(struct ferry_receiver *receiver, const struct message *mess
 static void on_reset(struct ferry_receiver *receiver, const struct message *message)
 {
     receiver->events |= FERRY_EVENT_RESET;
+    if (message->size > FERRY_MESSAGE_HEADER_SIZE &&
+        (message->bytes[FERRY_MESSAGE_HEADER_SIZE] & FERRY_RESTART_UPDATE) != 0) {
+        receiver->events |= FERRY_EVENT_UPDATE;
+    }
     say_verdict(receiver, FERRY_RESULT, message->tag, FERRY_OK);
 }
 

@@ -156,6 +156,13 @@ void ferry_sender_reset(struct ferry_sender *sender, uint32_t now_ms)
     start_empty(sender, FERRY_RESET, take_tag(sender), now_ms);
 }
 
+void ferry_sender_update_mode(struct ferry_sender *sender, uint32_t now_ms)
+{
+    size_t size =
+        ferry_message_write_reset(sender->message, take_tag(sender), FERRY_RESTART_UPDATE);
+    start_request(sender, FERRY_RESULT, size, FERRY_SENDER_REQUEST_MS, now_ms);
+}
+
 void ferry_sender_log(struct ferry_sender *sender, uint16_t first, uint32_t now_ms)
 {
     size_t size = ferry_message_write_log(sender->message, take_tag(sender), first);

@@ -21,9 +21,6 @@ static void fill_node(struct ferry_agent *agent, const struct ferry_agent_config
     agent->node.block = installed_block(config->board);
     agent->node.journal = &agent->journal;
     agent->node.running = ferry_board_slot_of(config->board, (uint32_t)(uintptr_t)config->here);
-    if (config->describe != NULL) {
-        config->describe(&agent->node);
-    }
 }
 
 int ferry_agent_init(struct ferry_agent *agent, const struct ferry_agent_config *config)
@@ -43,6 +40,9 @@ int ferry_agent_init(struct ferry_agent *agent, const struct ferry_agent_config 
     int status = ferry_journal_open(&agent->journal, config->flash, config->board);
     if (status != FERRY_OK) {
         return status;
+    }
+    if (config->describe != NULL) { /* after the journal: it knows how the bootloader found that */
+        config->describe(&agent->node);
     }
     const struct ferry_state *state = &agent->journal.state;
     agent->on_trial = state->phase == FERRY_PHASE_TRIAL && state->candidate == agent->node.running;

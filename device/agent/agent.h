@@ -30,7 +30,8 @@ struct ferry_agent_config {
     const void *here;   /* any address in the application's code: tells the slot it runs in */
     /* Feeds the watchdog. Called from ferry_agent_step only, harmless if none runs. */
     void (*feed)(void);
-    /* Fills what the port knows about the chip (uid, options, reset cause). May be NULL. */
+    /* Fills what the port knows about the chip and the start (uid, options, reset cause, whether
+     * the journal was lost). Called by init, after the journal is opened. May be NULL. */
     void (*describe)(struct ferry_node *node);
     /* A trial that is not confirmed this long after init is no longer fed: the watchdog resets it.
      * ms; 0 = FERRY_AGENT_CONFIRM_TIMEOUT_MS. */
@@ -60,7 +61,8 @@ int ferry_agent_init(struct ferry_agent *agent, const struct ferry_agent_config 
  * One round: feeds the watchdog, serves the link, does at most one slice of work.
  *   idle: set to true when nothing waits and the application may sleep until bytes arrive or a
  *   millisecond passed. May be NULL.
- * Returns FERRY_EVENT_ bits. FERRY_EVENT_RESET: reset now, the answer has left the wire.
+ * Returns FERRY_EVENT_ bits. FERRY_EVENT_RESET: reset now, the answer has left the wire; with
+ * FERRY_EVENT_UPDATE: so that the bootloader listens (stm32f4_reset_marked(FERRY_RESET_UPDATE)).
  * FERRY_EVENT_CLOSED: a new image is in place; reset when it suits.
  */
 uint32_t ferry_agent_step(struct ferry_agent *agent, bool *idle);

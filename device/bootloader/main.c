@@ -71,11 +71,14 @@ static void listen(uint32_t start_ms, bool for_ever)
     bool more;
 
     ferry_listen_begin(&window, start_ms, for_ever);
+    if ((boot.node.reset_cause & FERRY_RESET_UPDATE) != 0) {
+        window.window_ms = FERRY_LISTEN_PATIENCE_MS;
+    }
     do {
         more = ferry_endpoint_step(&boot.endpoint);
         events = ferry_endpoint_events(&boot.endpoint);
         if ((events & FERRY_EVENT_RESET) != 0) {
-            stm32f4_reset();
+            stm32f4_reset_marked((events & FERRY_EVENT_UPDATE) != 0 ? FERRY_RESET_UPDATE : 0);
         }
         stm32f4_led_set(STM32F4_LED_BOOT, !window.for_ever || now_ms() / BLINK_MS % 2 == 0);
         stm32f4_led_set(STM32F4_LED_DATA, boot.endpoint.receiver.install.next / 1024 % 2 != 0);

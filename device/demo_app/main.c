@@ -80,7 +80,7 @@ static void handle(uint32_t events)
     }
     if ((events & FERRY_EVENT_RESET) != 0 ||
         (app.updated && now_ms() - app.updated_ms >= RESTART_MS)) {
-        stm32f4_reset();
+        stm32f4_reset_marked((events & FERRY_EVENT_UPDATE) != 0 ? FERRY_RESET_UPDATE : 0);
     }
 }
 

@@ -5,7 +5,7 @@
 
 /* One poll takes 6 cycles or more, so these are at least 50 ms and 2 ms at HSI's 16 MHz. A crystal
  * starts in about 2 ms (DS10314, 6.3.8), the PLL locks within 300 us. */
-enum { HSE_POLLS = 133000, PLL_POLLS = 5400, HSI_HZ = 16000000 };
+enum { HSE_POLLS = 133000, PLL_POLLS = 5400 };
 
 /* Division by 2, 4, 8, 16 in PPRE1 and PPRE2: 4..7; not divided: 0. */
 #define PPRE(div) ((div) == 1 ? 0U : (div) == 2 ? 4U : (div) == 4 ? 5U : (div) == 8 ? 6U : 7U)
@@ -36,7 +36,11 @@ static bool start_pll(bool from_hse)
     RCC_REGS->PLLCFGR =
         input | FIELD(BOARD_PLL_N, 6) | FIELD(BOARD_PLL_P / 2 - 1, 16) | FIELD(BOARD_PLL_Q, 24);
     RCC_REGS->CR |= RCC_CR_PLLON;
-    return wait_for(&RCC_REGS->CR, RCC_CR_PLLRDY, RCC_CR_PLLRDY, PLL_POLLS);
+    if (wait_for(&RCC_REGS->CR, RCC_CR_PLLRDY, RCC_CR_PLLRDY, PLL_POLLS)) {
+        return true;
+    }
+    RCC_REGS->CR &= ~RCC_CR_PLLON; /* its source can be changed only while it is off */
+    return false;
 }
 
 void stm32f4_clock_start(void)
@@ -49,8 +53,7 @@ void stm32f4_clock_start(void)
     /* Wait states before the faster clock (section 3.4.1). */
     FLASH_REGS->ACR = BOARD_WAIT_STATES | FLASH_ACR_PRFTEN | FLASH_ACR_ICEN | FLASH_ACR_DCEN;
     RCC_REGS->CFGR = FIELD(PPRE(BOARD_APB1_DIV), 10) | FIELD(PPRE(BOARD_APB2_DIV), 13);
-    if (!start_pll(start_hse())) {
-        RCC_REGS->CR &= ~RCC_CR_PLLON;
+    if (!(start_hse() && start_pll(true)) && !start_pll(false)) {
         return;
     }
     RCC_REGS->CFGR |= RCC_CFGR_SW_PLL;
@@ -65,7 +68,12 @@ enum stm32f4_clock_source stm32f4_clock_source(void)
     return (RCC_REGS->PLLCFGR & RCC_PLLCFGR_HSE) != 0 ? STM32F4_CLOCK_HSE : STM32F4_CLOCK_HSI_PLL;
 }
 
+uint32_t stm32f4_by_clock(uint32_t normal, uint32_t on_hsi)
+{
+    return stm32f4_clock_source() == STM32F4_CLOCK_HSI ? on_hsi : normal;
+}
+
 uint32_t stm32f4_core_hz(void)
 {
-    return stm32f4_clock_source() == STM32F4_CLOCK_HSI ? HSI_HZ : BOARD_CORE_HZ;
+    return stm32f4_by_clock(BOARD_CORE_HZ, STM32F4_HSI_HZ);
 }

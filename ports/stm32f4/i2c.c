@@ -27,7 +27,8 @@ static const struct stm32f4_ring_wiring wiring = {.dma = BOARD_I2C_DMA,
                                                   .stream = BOARD_I2C_RX_STREAM,
                                                   .channel = BOARD_I2C_DMA_CHANNEL};
 
-#define TX_STREAM (&BOARD_I2C_DMA->stream[BOARD_I2C_TX_STREAM])
+#define MHZ(core_hz) ((core_hz) / BOARD_APB1_DIV / 1000000U)
+#define TX_STREAM    (&BOARD_I2C_DMA->stream[BOARD_I2C_TX_STREAM])
 
 static void i2c_start(void)
 {
@@ -36,7 +37,7 @@ static void i2c_start(void)
     (void)RCC_REGS->APB1ENR;
     stm32f4_pin_open_drain(BOARD_I2C_PORT, BOARD_I2C_SCL_PIN, BOARD_I2C_AF);
     stm32f4_pin_open_drain(BOARD_I2C_PORT, BOARD_I2C_SDA_PIN, BOARD_I2C_AF);
-    BOARD_I2C->CR2 = stm32f4_core_hz() / BOARD_APB1_DIV / 1000000U | I2C_CR2_DMAEN;
+    BOARD_I2C->CR2 = stm32f4_by_clock(MHZ(BOARD_CORE_HZ), MHZ(STM32F4_HSI_HZ)) | I2C_CR2_DMAEN;
     BOARD_I2C->OAR1 = I2C_OAR1_ALWAYS | BOARD_I2C_ADDRESS << 1;
     stm32f4_ring_start(&i2c.ring, &wiring);
     BOARD_I2C->CR1 = I2C_CR1_PE;

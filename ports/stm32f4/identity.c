@@ -5,15 +5,14 @@
 
 #include <string.h>
 
-enum { HANDOVER_MAGIC = 0x4F444E48 /* "HNDO" */, FAULT_MAGIC = 0x544C5546 /* "FULT" */ };
+/* In `magic`: the handover to an application, or a mark for the next start in the lowest byte. */
+enum { HANDOVER_MAGIC = 0x4F444E48 /* "HNDO" */, MARK_MAGIC = 0x4B524D00 /* "MRK" */ };
 
 __attribute__((section(".handover"))) static struct stm32f4_handover handover;
 
 void stm32f4_describe(struct ferry_node *node)
 {
-    for (size_t i = 0; i < FERRY_UID_SIZE; i++) {
-        node->uid[i] = STM32F4_UID[i];
-    }
+    memcpy(node->uid, STM32F4_UID, FERRY_UID_SIZE);
     uint32_t options = FLASH_REGS->OPTCR;
     uint32_t rdp = FLASH_OPTCR_RDP(options);
     node->rdp_level = rdp == FLASH_RDP_LEVEL_0 ? 0 : rdp == FLASH_RDP_LEVEL_2 ? 2 : 1;
@@ -23,34 +22,40 @@ void stm32f4_describe(struct ferry_node *node)
     node->no_crystal = stm32f4_clock_source() != STM32F4_CLOCK_HSE;
 }
 
+_Static_assert(RCC_CSR_SFTRSTF >> 26 == FERRY_RESET_SOFTWARE &&
+                   RCC_CSR_IWDGRSTF >> 26 == FERRY_RESET_WATCHDOG &&
+                   RCC_CSR_WWDGRSTF >> 27 == FERRY_RESET_WATCHDOG &&
+                   RCC_CSR_BORRSTF >> 21 == FERRY_RESET_BROWNOUT,
+               "stm32f4_reset_cause moves flags to where they belong");
+
 /* Every reset pulls the pin low as well (section 6.1): it is the cause where no other is. A
  * power-on sets the brown-out flag too (section 6.3.21). */
 uint8_t stm32f4_reset_cause(void)
 {
     uint32_t flags = RCC_REGS->CSR;
-    uint8_t cause = 0;
+    uint32_t cause = (flags >> 26 & (FERRY_RESET_SOFTWARE | FERRY_RESET_WATCHDOG)) |
+                     (flags >> 27 & FERRY_RESET_WATCHDOG) | (flags >> 21 & FERRY_RESET_BROWNOUT);
 
     RCC_REGS->CSR = flags | RCC_CSR_RMVF;
     if ((flags & RCC_CSR_PORRSTF) != 0) {
-        return FERRY_RESET_POWER;
+        return FERRY_RESET_POWER; /* RAM is noise, the mark too */
     }
-    if ((flags & RCC_CSR_BORRSTF) != 0) {
-        cause |= FERRY_RESET_BROWNOUT;
+    if (handover.magic >> 8 == MARK_MAGIC >> 8) {
+        cause |= (uint8_t)handover.magic;
     }
-    if ((flags & (RCC_CSR_IWDGRSTF | RCC_CSR_WWDGRSTF)) != 0) {
-        cause |= FERRY_RESET_WATCHDOG;
-    }
-    if ((flags & RCC_CSR_SFTRSTF) != 0) {
-        cause |= handover.magic == FAULT_MAGIC ? FERRY_RESET_SOFTWARE | FERRY_RESET_FAULT
-                                               : FERRY_RESET_SOFTWARE;
-    }
-    return cause == 0 ? FERRY_RESET_PIN : cause;
+    handover.magic = 0;
+    return cause == 0 ? FERRY_RESET_PIN : (uint8_t)cause;
+}
+
+_Noreturn void stm32f4_reset_marked(uint8_t mark)
+{
+    handover.magic = MARK_MAGIC | (uint32_t)mark;
+    stm32f4_reset();
 }
 
 _Noreturn void stm32f4_fault(void)
 {
-    handover.magic = FAULT_MAGIC;
-    stm32f4_reset();
+    stm32f4_reset_marked(FERRY_RESET_FAULT);
 }
 
 static uint32_t handover_crc(void)
@@ -60,10 +65,10 @@ static uint32_t handover_crc(void)
 
 void stm32f4_handover_write(const struct ferry_node *node)
 {
-    memset(&handover, 0, sizeof handover);
     handover.magic = HANDOVER_MAGIC;
     handover.reset_cause = node->reset_cause;
     memcpy(handover.content, node->content, sizeof handover.content);
+    handover.journal_lost = node->journal->found_nothing;
     handover.crc32 = handover_crc();
 }
 
@@ -74,6 +79,7 @@ bool stm32f4_handover_read(struct ferry_node *node)
     }
     node->reset_cause = handover.reset_cause;
     memcpy(node->content, handover.content, sizeof node->content);
+    node->journal->found_nothing = handover.journal_lost != 0;
     handover.magic = 0; /* valid for one start */
     return true;
 }

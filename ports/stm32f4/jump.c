@@ -47,28 +47,19 @@ static void reset_clock(void)
 
 void stm32f4_stack_guard(void)
 {
-    MPU_REGS->RNR = 0;
-    MPU_REGS->RBAR = (uint32_t)link_stack_guard;
+    MPU_REGS->RBAR = (uint32_t)link_stack_guard; /* of region 0, which is selected after a reset */
     MPU_REGS->RASR = MPU_RASR_NO_ACCESS | MPU_RASR_SIZE(5) | MPU_RASR_ENABLE; /* 2^5 bytes */
     MPU_REGS->CTRL = MPU_CTRL_ENABLE | MPU_CTRL_PRIVDEFENA;
     stm32f4_barrier();
 }
 
+/* SysTick and NVIC are as after the reset: the bootloader uses no interrupt. */
 static void reset_core(void)
 {
     MPU_REGS->CTRL = 0;
-    MPU_REGS->RASR = 0;
-    MPU_REGS->RBAR = 0;
-    SYSTICK_REGS->CTRL = 0;
-    SYSTICK_REGS->LOAD = 0;
-    SYSTICK_REGS->VAL = 0;
+    MPU_REGS->RASR = 0; /* an application that uses the MPU does not inherit our region */
     DWT_CTRL &= ~DWT_CTRL_CYCCNTENA;
     DEMCR &= ~DEMCR_TRCENA;
-    for (int i = 0; i < NVIC_WORDS; i++) {
-        NVIC_ICER[i] = UINT32_MAX;
-        NVIC_ICPR[i] = UINT32_MAX;
-    }
-    SCB_REGS->ICSR = SCB_ICSR_PENDSTCLR | SCB_ICSR_PENDSVCLR;
 }
 
 _Noreturn void stm32f4_jump(uint32_t vectors)
@@ -76,7 +67,6 @@ _Noreturn void stm32f4_jump(uint32_t vectors)
     const uint32_t *table = (const uint32_t *)vectors;
     uint32_t stack = table[0];
     uint32_t entry = table[1];
-    __asm__ volatile("cpsid i" ::: "memory");
     /* The clock first: it needs PWR's regulator scale, which the peripheral reset takes back. */
     reset_clock();
     reset_peripherals();
@@ -84,7 +74,6 @@ _Noreturn void stm32f4_jump(uint32_t vectors)
     SCB_REGS->VTOR = vectors;
     stm32f4_barrier();
     __asm__ volatile("msr msp, %0\n\t"
-                     "cpsie i\n\t"
                      "isb\n\t"
                      "bx %1"
                      :

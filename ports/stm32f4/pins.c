@@ -12,24 +12,25 @@ static struct stm32f4_gpio_regs *start_port(char port)
     return GPIO_REGS(port);
 }
 
-void stm32f4_pin(char port, unsigned pin, unsigned function, uint32_t pull)
+void stm32f4_pin(char port, unsigned pin, unsigned function)
 {
     struct stm32f4_gpio_regs *regs = start_port(port);
     regs->AFR[pin / 8] |= FIELD(function, pin % 8 * 4);
     regs->OSPEEDR |= FIELD(FAST, pin * 2);
-    regs->PUPDR |= FIELD(pull, pin * 2);
+    regs->PUPDR |= FIELD(GPIO_PULL_UP, pin * 2);
     regs->MODER |= FIELD(GPIO_ALTERNATE, pin * 2);
 }
 
 void stm32f4_pin_open_drain(char port, unsigned pin, unsigned function)
 {
     start_port(port)->OTYPER |= BIT(pin);
-    stm32f4_pin(port, pin, function, GPIO_PULL_UP);
+    stm32f4_pin(port, pin, function);
 }
 
 struct led {
     char port; /* 0: the board has none for this role */
-    uint8_t pin, active;
+    uint8_t pin;
+    bool active;
 };
 #define LED(port, pin, active)                                                                     \
     {                                                                                              \
@@ -51,7 +52,7 @@ void stm32f4_led_set(enum stm32f4_led role, bool lit)
 {
     const struct led *led = &leds[role];
     if (led->port != 0) {
-        GPIO_REGS(led->port)->BSRR = BIT(led->pin) << (lit == (led->active != 0) ? 0 : 16);
+        GPIO_REGS(led->port)->BSRR = BIT(led->pin) << (lit == led->active ? 0 : 16);
     }
 }
 
@@ -60,8 +61,9 @@ void stm32f4_led_start(void)
     for (unsigned role = 0; role <= STM32F4_HELD; role++) {
         if (leds[role].port != 0) {
             struct stm32f4_gpio_regs *regs = start_port(leds[role].port);
-            stm32f4_led_set((enum stm32f4_led)role, role == STM32F4_HELD);
+            stm32f4_led_set((enum stm32f4_led)role, false);
             regs->MODER |= FIELD(GPIO_OUTPUT, leds[role].pin * 2);
         }
     }
+    stm32f4_led_set(STM32F4_HELD, true);
 }

@@ -16,8 +16,9 @@
 extern const struct ferry_board FERRY_BOARD_SYMBOL;
 
 /*
- * Raises the core clock to BOARD_CORE_HZ by the PLL: from the crystal (waits 50 ms at most), else
- * from HSI. Call once, first thing. If even the PLL does not lock, the chip stays on HSI, 16 MHz.
+ * Raises the core clock to BOARD_CORE_HZ by the PLL: from the crystal (waits 50 ms at most), else,
+ * also where the PLL does not lock to it, from HSI. Call once, first thing. If even that does not
+ * lock, the chip stays on HSI, 16 MHz.
  */
 void stm32f4_clock_start(void);
 
@@ -26,7 +27,11 @@ enum stm32f4_clock_source { STM32F4_CLOCK_HSE, STM32F4_CLOCK_HSI_PLL, STM32F4_CL
 enum stm32f4_clock_source stm32f4_clock_source(void);
 
 /* Core clock in Hz, as set by stm32f4_clock_start. */
+enum { STM32F4_HSI_HZ = 16000000 };
 uint32_t stm32f4_core_hz(void);
+
+/* The one of two values that fits the core clock: for dividers, which are then constants. */
+uint32_t stm32f4_by_clock(uint32_t normal, uint32_t on_hsi);
 
 /*
  * Starts counting milliseconds. tick_poll.c (bootloader): by the core's cycle counter, without
@@ -94,9 +99,9 @@ enum stm32f4_led {
 void stm32f4_led_start(void);
 void stm32f4_led_set(enum stm32f4_led role, bool lit);
 
-/* Switches a pin (port 'A'..'I') to an alternate function, with pull GPIO_PULL_...; open drain: for
- * I2C, with the weak pull-up. */
-void stm32f4_pin(char port, unsigned pin, unsigned function, uint32_t pull);
+/* Switches a pin (port 'A'..'I') to an alternate function, with the weak pull-up; open drain: for
+ * I2C. */
+void stm32f4_pin(char port, unsigned pin, unsigned function);
 void stm32f4_pin_open_drain(char port, unsigned pin, unsigned function);
 
 /*
@@ -105,14 +110,14 @@ void stm32f4_pin_open_drain(char port, unsigned pin, unsigned function);
  */
 void stm32f4_stack_guard(void);
 
-/* For the bootloader's fault vectors: leaves a mark for the next start and resets. */
+/* For the bootloader's fault vectors: stm32f4_reset_marked(FERRY_RESET_FAULT). */
 _Noreturn void stm32f4_fault(void);
 
 /* Fills unique id and option bytes of a node. */
 void stm32f4_describe(struct ferry_node *node);
 
-/* Why the chip was reset, FERRY_RESET_ bits (FAULT: stm32f4_fault left its mark); clears the flags,
- * so once a start. Bootloader only. */
+/* Why the chip was reset, FERRY_RESET_ bits, with the mark of stm32f4_reset_marked; clears flags
+ * and mark, so once a start. Bootloader only. */
 uint8_t stm32f4_reset_cause(void);
 
 /*
@@ -124,8 +129,8 @@ struct stm32f4_handover {
     uint32_t magic;
     uint8_t reset_cause;              /* FERRY_RESET_ bits */
     uint8_t content[FERRY_SLOTS_MAX]; /* enum ferry_slot_content, as the bootloader found it */
-    uint8_t reserved;
-    uint32_t crc32; /* over the bytes before */
+    uint8_t journal_lost;             /* 1: no journal record was found at this start */
+    uint32_t crc32;                   /* over the bytes before */
 };
 void stm32f4_handover_write(const struct ferry_node *node);
 
@@ -134,6 +139,12 @@ bool stm32f4_handover_read(struct ferry_node *node);
 
 /* Resets the chip (cause: software). Does not return. */
 _Noreturn void stm32f4_reset(void);
+
+/*
+ * Resets the chip and adds to the cause that the bootloader finds.
+ *   mark: FERRY_RESET_FAULT, FERRY_RESET_UPDATE (it then listens for FERRY_LISTEN_PATIENCE_MS), 0.
+ */
+_Noreturn void stm32f4_reset_marked(uint8_t mark);
 
 /*
  * Starts an image: DMA, UART, GPIO, clocks, SysTick, cycle counter, NVIC back to their reset state,

@@ -37,7 +37,7 @@ static void spi_start(void)
     RCC_REGS->BOARD_SPI_ENR |= BOARD_SPI_CLOCK;
     (void)RCC_REGS->BOARD_SPI_ENR;
     for (unsigned pin = 0; pin < PINS; pin++) { /* pulled up: without a master NSS stays high */
-        stm32f4_pin(BOARD_SPI_PORT, BOARD_SPI_NSS_PIN + pin, BOARD_SPI_AF, GPIO_PULL_UP);
+        stm32f4_pin(BOARD_SPI_PORT, BOARD_SPI_NSS_PIN + pin, BOARD_SPI_AF);
     }
     BOARD_SPI->CR2 = SPI_CR2_RXDMAEN | SPI_CR2_TXDMAEN;
     stm32f4_ring_start(&spi.ring, &wiring);

@@ -166,7 +166,7 @@ struct stm32f4_iwdg_regs {
 #define IWDG_KEY_START 0xCCCCU
 
 /* Unique device id, RM0383 section 24.1. */
-#define STM32F4_UID ((const volatile uint8_t *)0x1FFF7A10)
+#define STM32F4_UID ((const uint8_t *)0x1FFF7A10)
 
 /* SysTick, PM0214 section 4.5. */
 struct stm32f4_systick_regs {

@@ -1,4 +1,5 @@
 /* Milliseconds from the core's cycle counter: no interrupt, no tick lost while an erase stalls. */
+#include "board.h"
 #include "port.h"
 #include "stm32f4.h"
 
@@ -13,7 +14,7 @@ void stm32f4_tick_start(void)
     DEMCR |= DEMCR_TRCENA;
     DWT_CYCCNT = 0;
     DWT_CTRL |= DWT_CTRL_CYCCNTENA;
-    tick.cycles_per_ms = stm32f4_core_hz() / 1000;
+    tick.cycles_per_ms = stm32f4_by_clock(BOARD_CORE_HZ / 1000, STM32F4_HSI_HZ / 1000);
 }
 
 static uint32_t now_ms(void *ctx)

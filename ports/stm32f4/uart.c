@@ -17,7 +17,8 @@ static const struct stm32f4_ring_wiring wiring = {.dma = BOARD_UART_DMA,
                                                   .stream = BOARD_UART_RX_STREAM,
                                                   .channel = BOARD_UART_DMA_CHANNEL};
 
-#define TX_STREAM (&BOARD_UART_DMA->stream[BOARD_UART_TX_STREAM])
+#define BRR(core_hz) (((core_hz) / BOARD_UART_APB_DIV + BOARD_UART_BAUD / 2) / BOARD_UART_BAUD)
+#define TX_STREAM    (&BOARD_UART_DMA->stream[BOARD_UART_TX_STREAM])
 
 static void uart_start(void)
 {
@@ -25,10 +26,9 @@ static void uart_start(void)
     RCC_REGS->BOARD_UART_ENR |= BOARD_UART_CLOCK;
     (void)RCC_REGS->BOARD_UART_ENR;
     /* Pulled up: an open line is silent. */
-    stm32f4_pin(BOARD_UART_PORT, BOARD_UART_TX_PIN, BOARD_UART_AF, GPIO_PULL_UP);
-    stm32f4_pin(BOARD_UART_PORT, BOARD_UART_RX_PIN, BOARD_UART_AF, GPIO_PULL_UP);
-    uint32_t clock = stm32f4_core_hz() / BOARD_UART_APB_DIV;
-    BOARD_UART->BRR = (clock + BOARD_UART_BAUD / 2) / BOARD_UART_BAUD;
+    stm32f4_pin(BOARD_UART_PORT, BOARD_UART_TX_PIN, BOARD_UART_AF);
+    stm32f4_pin(BOARD_UART_PORT, BOARD_UART_RX_PIN, BOARD_UART_AF);
+    BOARD_UART->BRR = stm32f4_by_clock(BRR(BOARD_CORE_HZ), BRR(STM32F4_HSI_HZ));
     BOARD_UART->CR3 = USART_CR3_DMAR | USART_CR3_DMAT;
     stm32f4_ring_start(&ring, &wiring);
     BOARD_UART->CR1 = USART_CR1_UE | USART_CR1_TE | USART_CR1_RE;

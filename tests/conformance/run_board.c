@@ -1,16 +1,17 @@
 /*
  * run_board - runs the conformance application on the virtual board and tells its verdict.
  *
- *   run_board BOARD conformance.bin ADDRESS
+ *   run_board BOARD conformance.bin
  *
- * ADDRESS: where the binary is linked to. Its vectors are also put where the core looks for them
- * after a reset, into a sector that is then write-protected: there is no bootloader. The board's
- * UART is connected to itself: every byte comes back.
+ * The binary is linked for slot A, behind the place of an image header. Its vectors are also put
+ * where the core looks for them after a reset, into a sector that is then write-protected: there is
+ * no bootloader. The board's UART is connected to itself: every byte comes back.
  */
+#include "ferry/board.h"
+#include "ferry/image.h"
 #include "ferry_sim.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { MARK = 0x434F4E46, BINARY_MAX = 1 << 16, VECTOR_BYTES = 0x200, FIRST_WRP = 16 };
 static const uint64_t limit_ns = 60000000000;
@@ -74,8 +75,9 @@ int main(int argc, char **argv)
     static uint8_t binary[BINARY_MAX];
     struct ferry_sim *sim;
 
-    if (argc != 4) {
-        fprintf(stderr, "usage: run_board BOARD conformance.bin ADDRESS\n");
+    const struct ferry_board *board = argc == 3 ? ferry_board_find(argv[1]) : NULL;
+    if (board == NULL) {
+        fprintf(stderr, "usage: run_board BOARD conformance.bin\n");
         return 2;
     }
     size_t size = read_binary(argv[2], binary);
@@ -83,7 +85,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s is not built: run `make boards`\n", argv[2]);
         return 2;
     }
-    uint32_t address = (uint32_t)strtoul(argv[3], NULL, 16);
+    uint32_t address = board->slots[FERRY_SLOT_A].start + FERRY_IMAGE_PADDED_SIZE;
     if (ferry_sim_create(&sim, argv[1], NULL) != FERRY_SIM_OK ||
         ferry_sim_load(sim, address, binary, size) != FERRY_SIM_OK ||
         ferry_sim_load(sim, ferry_sim_flash_base(sim), binary,

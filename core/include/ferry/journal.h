@@ -68,7 +68,8 @@ enum {
     FERRY_RESET_SOFTWARE = 4,
     FERRY_RESET_WATCHDOG = 8,
     FERRY_RESET_BROWNOUT = 16,
-    FERRY_RESET_FAULT = 32 /* with SOFTWARE: the bootloader ran into a fault */
+    FERRY_RESET_FAULT = 32, /* with SOFTWARE: the bootloader ran into a fault */
+    FERRY_RESET_UPDATE = 64 /* with SOFTWARE: update mode was asked for, see FERRY_RESTART_UPDATE */
 };
 
 struct ferry_journal {

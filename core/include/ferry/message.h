@@ -50,6 +50,9 @@ enum ferry_message_type {
     FERRY_NAK = 0xFF
 };
 
+/* Bits in byte 4 of RESET. */
+enum { FERRY_RESTART_UPDATE = 1 /* update mode: the bootloader listens for a while */ };
+
 /* Type and tag of a message of at least FERRY_MESSAGE_HEADER_SIZE bytes. */
 static inline uint8_t ferry_message_type(const uint8_t *message)
 {
@@ -171,6 +174,7 @@ size_t ferry_message_write_data(uint8_t *out, uint16_t tag, uint32_t offset, con
 size_t ferry_message_write_ack(uint8_t *out, uint16_t tag, const struct ferry_ack *ack);
 size_t ferry_message_write_nak(uint8_t *out, uint16_t tag, const struct ferry_nak *nak);
 size_t ferry_message_write_close(uint8_t *out, uint16_t tag, const struct ferry_close *close);
+size_t ferry_message_write_reset(uint8_t *out, uint16_t tag, uint8_t flags); /* FERRY_RESTART_ */
 /* CLOSED, RESULT: a verdict only. */
 size_t ferry_message_write_verdict(uint8_t *out, uint8_t type, uint16_t tag, int status);
 /* CONFIRM, REVERT: the hash of the image on trial. */

@@ -23,7 +23,8 @@ enum {
     FERRY_EVENT_CLOSED = 4,     /* an image was accepted: reset when convenient */
     FERRY_EVENT_RESET = 8,      /* reset once the answer has left the wire */
     FERRY_EVENT_CONFIRMED = 16, /* the running trial is now confirmed */
-    FERRY_EVENT_ABORTED = 32    /* the sender gave its transfer up */
+    FERRY_EVENT_ABORTED = 32,   /* the sender gave its transfer up */
+    FERRY_EVENT_UPDATE = 64     /* with RESET: into update mode (stm32f4_reset_marked) */
 };
 
 struct ferry_receiver {

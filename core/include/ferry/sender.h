@@ -111,6 +111,7 @@ void ferry_sender_restart(struct ferry_sender *sender);
  *   node's reason.
  * CLOSE: ends with the node's verdict; BUSY is polled. Only after DATA was OK.
  * CONFIRM, REVERT: `hash` of the image on trial. ABORT, RESET: no further conditions.
+ * update_mode: RESET, after which the bootloader listens for FERRY_LISTEN_PATIENCE_MS.
  * LOG -> result.log, entries from the `first` newest (0).
  */
 void ferry_sender_query(struct ferry_sender *sender, uint32_t repeat_ms, uint32_t total_ms,
@@ -124,6 +125,7 @@ void ferry_sender_revert(struct ferry_sender *sender, const uint8_t hash[FERRY_H
                          uint32_t now_ms);
 void ferry_sender_abort(struct ferry_sender *sender, uint32_t now_ms);
 void ferry_sender_reset(struct ferry_sender *sender, uint32_t now_ms);
+void ferry_sender_update_mode(struct ferry_sender *sender, uint32_t now_ms);
 void ferry_sender_log(struct ferry_sender *sender, uint16_t first, uint32_t now_ms);
 
 /*

@@ -1,0 +1,96 @@
+"""What a node keeps across a reset: a fault of the bootloader, the wish for update mode, the loss of the
+journal; seen by INFO and the boot log, on the virtual board."""
+import struct
+
+import pytest
+
+from lab import JOURNAL, Board, Keys, ferry, wait_for
+
+RAM_TOP = 0x20020000
+LOST = "no journal record was found at the last start"
+POISON = 0xFFFFFFF0  # neither code nor a return from an exception
+
+
+@pytest.fixture
+def node(tmp_path):
+    """A provisioned board that runs 1.0.0 from slot a."""
+    keys = Keys(tmp_path)
+    board = Board(tmp_path, keys.provision(keys.sign_app("", "1.0.0")[0]), speed=4)
+    try:
+        board.settled(60)
+        yield board
+    finally:
+        board.stop()
+
+
+def newest_start(board):
+    """(reset cause, version) of the first line of `ferry log`."""
+    line = ferry("log", "--port", board.port).stdout.splitlines()[1].split()
+    return line[1], line[3]
+
+
+def stop_in_bootloader(board):
+    """Resets the node and stops it in the listen window, after its announcement."""
+    board.command("pause")
+    said = board.command("counters")["uart_from_node"]
+    board.command("reset")
+    while board.command("counters")["uart_from_node"] == said:
+        board.command("run", ms=1)
+
+
+def test_bootloader_fault_is_logged(node):
+    """Every word of the bootloader's stack is overwritten: the next return goes nowhere."""
+    assert newest_start(node)[0] != "fault"
+    stop_in_bootloader(node)
+    before = node.event_count()
+    sp = int(node.command("status")["sp"], 16)
+    assert RAM_TOP - 4096 < sp < RAM_TOP
+    words = (RAM_TOP - sp) // 4
+    node.command("ram_load", address=sp, hex=struct.pack("<I", POISON).hex() * words)
+    node.command("resume")
+    info = node.settled(60)
+    assert node.events("fault", before), "no fault happened"
+    assert [e["cause"] for e in node.events("reset", before)] == ["software"]
+    assert info["running"] == "a"
+    assert newest_start(node) == ("fault", "1.0.0")
+    ferry("reset", "--port", node.port)  # the mark counts once
+    node.settled(60)
+    assert newest_start(node)[0] == "software"
+
+
+def test_update_mode_is_left_across_the_reset(node):
+    ferry("reset", "--update", "--port", node.port)
+    info = wait_for("the bootloader answers", lambda: is_waiting(node), 10)
+    assert "update mode" in info["reset_cause"]
+    started = node.events("reset")[-1]["t_ns"]
+    node.command("pause")
+    while node.command("status")["time_ns"] < started + 9_500_000_000:  # nobody speaks to it
+        node.command("run", ms=100)
+    assert pc(node) < 0x08008000
+    node.command("run", ms=1500)
+    assert pc(node) >= 0x08010000  # at most 10 s
+    node.command("resume")
+    assert node.settled(60)["running"] == "a"
+    assert newest_start(node)[0] == "update"
+
+
+def is_waiting(board):
+    info = board.info()
+    return info if info["running"] == "bootloader" else None
+
+
+def pc(board):
+    return int(board.command("status")["pc"], 16)
+
+
+def test_application_knows_that_the_journal_was_lost(node):
+    assert LOST not in node.info()["warnings"]
+    node.command("power_off")
+    for address, size in JOURNAL:
+        for at in range(address, address + size, 0x2000):
+            node.command("flash_load", address=at, hex="00" * 0x2000)
+    node.command("power_on")
+    info = node.settled(60)
+    assert info["running"] == "a" and LOST in info["warnings"]
+    ferry("reset", "--port", node.port)
+    assert LOST not in node.settled(60)["warnings"]
