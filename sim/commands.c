@@ -309,12 +309,6 @@ static void do_ram_load(struct call *c)
     put_number(c, "size", size);
 }
 
-/* RM0383 3.6.3: AA is level 0, CC is 2, all else is 1. */
-static unsigned rdp_level(uint32_t rdp)
-{
-    return rdp == 0xAAu ? 0 : rdp == 0xCCu ? 2 : 1;
-}
-
 /* Without value: only tell. A value counts from the next reset on. */
 static void do_option_bytes(struct call *c)
 {
@@ -326,8 +320,8 @@ static void do_option_bytes(struct call *c)
         ferry_sim_set_option_bytes(sim, value);
     value = ferry_sim_option_bytes(sim);
     put_hex(c, "option_bytes", value);
-    cJSON_AddNumberToObject(c->out, "bor_level", 3u - ((value >> 2) & 3u));
-    put_number(c, "rdp_level", rdp_level((value >> 8) & 0xFFu));
+    put_number(c, "bor_level", ferry_sim_bor_level(sim));
+    put_number(c, "rdp_level", ferry_sim_rdp_level(sim));
     cJSON *list = cJSON_AddArrayToObject(c->out, "protected_sectors");
     for (size_t i = 0; i < ferry_sim_sector_count(sim); i++) {
         if (ferry_sim_sector_protected(sim, i))

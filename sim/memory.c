@@ -161,6 +161,19 @@ void ferry_sim_set_option_bytes(struct ferry_sim *sim, uint32_t optcr)
     sim_flash_store_options(sim, optcr);
 }
 
+/* RM0383 3.6.3, RM0394 3.4.1: AA is level 0, CC is 2, all else is 1. */
+unsigned ferry_sim_rdp_level(const struct ferry_sim *sim)
+{
+    uint32_t rdp = (sim->s.flash.optcr_stored >> sim->chip->rdp_shift) & 0xFFu;
+    return rdp == 0xAAu ? 0 : rdp == 0xCCu ? 2 : 1;
+}
+
+unsigned ferry_sim_bor_level(const struct ferry_sim *sim)
+{
+    uint32_t stored = sim->s.flash.optcr_stored;
+    return sim->chip->family == SIM_FAMILY_L4 ? (stored >> 8) & 7u : 3u - ((stored >> 2) & 3u);
+}
+
 bool ferry_sim_sector_protected(const struct ferry_sim *sim, size_t sector)
 {
     return sector < sim->chip->sector_count && sim_flash_protected(sim, sector);

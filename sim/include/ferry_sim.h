@@ -356,6 +356,9 @@ uint8_t *ferry_sim_ram(struct ferry_sim *sim, uint32_t address, size_t size);
 /** Option bytes as FLASH_OPTCR shows them (bits 31..2). */
 uint32_t ferry_sim_option_bytes(const struct ferry_sim *sim);
 void ferry_sim_set_option_bytes(struct ferry_sim *sim, uint32_t optcr);
+/** Readout protection 0, 1 or 2, and the brown-out level, of the option bytes as stored. */
+unsigned ferry_sim_rdp_level(const struct ferry_sim *sim);
+unsigned ferry_sim_bor_level(const struct ferry_sim *sim);
 /** Is a sector write-protected by the option bytes as stored? */
 bool ferry_sim_sector_protected(const struct ferry_sim *sim, size_t sector);
 /** Write protection of an L4, FLASH_WRP1AR and WRP1BR as stored; on others nothing. */

@@ -161,7 +161,9 @@ def test_state_file_keeps_the_protection_of_an_l4(tmp_path):
         assert rom.board.stop() == 0
     again = RomBoard(tmp_path, "nucleo_l432kc", *state)
     try:
-        assert again.board.command("option_bytes")["protected_sectors"] == [2, 3, 4]
+        options = again.board.command("option_bytes")
+        assert options["protected_sectors"] == [2, 3, 4]
+        assert (options["rdp_level"], options["bor_level"]) == (0, 0)
     finally:
         again.board.stop()
 

@@ -144,6 +144,33 @@ static void blank_chip_starts_the_boot_loader(void **state)
     host_close(&h);
 }
 
+/* RM0394 3.7.5: a program started by GO may toggle PEMPTY, and plain resets are enough from then
+ * on. */
+static void program_clears_the_empty_flag(void **state)
+{
+    (void)state;
+    struct ferry_sim_rom_state s;
+    /* vectors; ldr r0, =FLASH_SR; ldr r1, =PEMPTY; str; wfi; b . */
+    static const uint8_t program[32] = {0x00, 0x40, 0x00, 0x20, 0x09, 0x00, 0x00, 0x08, 0x02, 0x48,
+                                        0x03, 0x49, 0x01, 0x60, 0x30, 0xBF, 0xFD, 0xE7, 0x00, 0xBF,
+                                        0x10, 0x20, 0x02, 0x40, 0x00, 0x00, 0x02, 0x00};
+    host_open_off(&h, nucleo, "l4_ecc");
+    ferry_sim_power_on(h.kit.sim);
+    ferry_sim_run_for(h.kit.sim, 150 * MS);
+    assert_int_equal(host_sync(&h), ACK);
+    assert_int_equal(host_write(&h, FLASH, program, sizeof program), ACK);
+    assert_int_equal(host_command(&h, 0x21), ACK);
+    assert_int_equal(host_address(&h, FLASH), ACK);
+    ferry_sim_run_for(h.kit.sim, MS);
+    ferry_sim_rom_state(h.kit.sim, &s);
+    assert_false(s.empty);
+    host_boot0(&h, 0);
+    ferry_sim_rom_state(h.kit.sim, &s);
+    assert_false(s.active);
+    assert_true(s.empty); /* it ran again, and toggled it back */
+    host_close(&h);
+}
+
 static void option_reload_looks_again(void **state)
 {
     (void)state;
@@ -231,6 +258,7 @@ int main(void)
         cmocka_unit_test(torn_double_word_raises_nmi),
         cmocka_unit_test(snapshot_holds_ecc),
         cmocka_unit_test(blank_chip_starts_the_boot_loader),
+        cmocka_unit_test(program_clears_the_empty_flag),
         cmocka_unit_test(option_reload_looks_again),
         cmocka_unit_test(pages_and_double_words),
         cmocka_unit_test(protects_an_area),

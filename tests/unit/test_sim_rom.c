@@ -237,6 +237,7 @@ static void readout_protection(void **state)
     assert_int_equal(host_command(&h, 0x82), ACK);
     assert_int_equal(host_byte(&h, 100 * MS), ACK);
     ferry_sim_run_for(h.kit.sim, 150 * MS);
+    assert_int_equal(ferry_sim_rdp_level(h.kit.sim), 1);
     assert_int_equal(host_sync(&h), ACK);
     for (size_t i = 0; i < sizeof allowed; i++) {
         assert_int_equal(host_command(&h, allowed[i]), ACK);
