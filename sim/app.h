@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 
+#define APP_PTYS           2
 #define APP_MAX_FILES      16
 #define APP_MAX_CLIENTS    16
 #define APP_MAX_SHOTS      16
@@ -22,7 +23,9 @@ struct app_options {
     const char *board;
     const char *flash[APP_MAX_FILES];
     int flash_count;
-    const char *state, *uart, *control, *bus, *events;
+    const char *state, *uart, *rom_uart, *control, *bus, *events;
+    const char *rom_quirks[APP_MAX_FILES];
+    int rom_quirk_count;
     struct ferry_sim_options sim;
     uint8_t uid[FERRY_SIM_UID_BYTES];
     double speed;      /**< 0: as fast as possible */
@@ -61,6 +64,8 @@ struct app_pty {
     int master, slave; /**< -1: no UART outside */
     char path[128];
     const char *link;
+    struct ferry_sim *sim;
+    unsigned port;
     uint8_t out[APP_PTY_OUT];
     size_t out_head, out_count;
 };
@@ -68,7 +73,7 @@ struct app_pty {
 struct app {
     struct app_options options;
     struct ferry_sim *sim;
-    struct app_pty pty;
+    struct app_pty pty[APP_PTYS]; /* the console, and ST's boot loader where it has other pins */
     int listener;
     struct app_client clients[APP_MAX_CLIENTS];
     int bus_listener;
@@ -84,9 +89,10 @@ struct app {
 /* pty.c */
 int app_pty_open(struct app *app);
 void app_pty_close(struct app *app);
-/** Move bytes between the pty and the board's console, as far as both have room. */
+/** Move bytes between the ptys and the board, as far as both have room. */
 void app_pty_serve(struct app *app);
-bool app_pty_wants_input(const struct app *app);
+/** Fill in what to wait for, APP_PTYS at most. @return entries used */
+size_t app_pty_poll(const struct app *app, struct pollfd *fds);
 
 /* control.c */
 int app_control_open(struct app *app);

@@ -4,13 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SYSTEM_SP         0x20002000u
-#define UID_OFFSET        0x7A10u /* RM0383 24.1 */
-#define FLASH_SIZE_OFFSET 0x7A22u /* RM0383 24.2 */
-#define OPCODE_WFI        0xBF30u
-#define HFSR_DEBUGEVT     (1u << 31)
-#define DEFAULT_BAUD      921600u
-#define PREDICATE_PS      SIM_PS_PER_MS
+#define SYSTEM_SP     0x20002000u
+#define OPCODE_WFI    0xBF30u
+#define HFSR_DEBUGEVT (1u << 31)
+#define DEFAULT_BAUD  921600u
+#define PREDICATE_PS  SIM_PS_PER_MS
 
 static const uint8_t default_uid[FERRY_SIM_UID_BYTES] = {0x34, 0x00, 0x2A, 0x00, 0x0D, 0x51,
                                                          0x37, 0x31, 0x35, 0x38, 0x32, 0x30};
@@ -91,6 +89,10 @@ static void fire(struct ferry_sim *b, unsigned timer)
         sim_spi_clock(b);
     else if (timer == SIM_T_I2C)
         sim_i2c_clock(b);
+    else if (timer == SIM_T_ROM)
+        sim_rom_timer(b);
+    else if (timer == SIM_T_ROM_TX)
+        sim_rom_uart_timer(b);
     else if (timer == SIM_T_RCC)
         sim_rcc_update(b);
 }
@@ -350,11 +352,14 @@ static bool allocate(struct ferry_sim *b)
     b->option = pages(SIM_OPTION_SIZE);
     b->cycle_ram = pages(sim_ram_total(b));
     b->exec_map = calloc(c->flash_size / SIM_CHUNK, 1);
+    b->ecc_bad = c->family == SIM_FAMILY_L4 ? calloc(c->flash_size / 8u, 1) : NULL;
+    if (c->family == SIM_FAMILY_L4 && !b->ecc_bad)
+        return false;
     return b->cells && b->view && b->old && b->ram && b->rom && b->option && b->cycle_ram &&
            b->exec_map;
 }
 
-/* In place of ST's boot loader: it sleeps until the next reset. */
+/* ST's boot loader is a model outside the core (rom.c), which sleeps meanwhile. */
 static void fill_system_memory(struct ferry_sim *b)
 {
     static const uint32_t vectors[] = {SYSTEM_SP, SIM_ROM_BASE + 8u + 1u};
@@ -377,9 +382,10 @@ static void fill_memory(struct ferry_sim *b)
     memset(b->old, 0xFF, c->flash_size);
     memset(b->ram, 0, sim_ram_total(b));
     fill_system_memory(b);
-    memcpy(b->rom + UID_OFFSET, b->uid, sizeof b->uid);
-    b->rom[FLASH_SIZE_OFFSET] = (uint8_t)(c->flash_size / 1024u);
-    b->rom[FLASH_SIZE_OFFSET + 1] = (uint8_t)(c->flash_size / 1024u >> 8);
+    memcpy(b->rom + c->uid_offset, b->uid, sizeof b->uid);
+    b->rom[c->flash_size_offset] = (uint8_t)(c->flash_size / 1024u);
+    b->rom[c->flash_size_offset + 1] = (uint8_t)(c->flash_size / 1024u >> 8);
+    sim_flash_l4_init(b);
     sim_flash_store_options(b, c->optcr_reset);
 }
 
@@ -413,6 +419,7 @@ int ferry_sim_create(struct ferry_sim **out, const char *board,
     b->no_pll = o->no_pll;
     b->pace = b->cycles_per_halfword = 1;
     b->s.boot0_high = o->boot0_high;
+    b->s.rom.quirks = sim_rom_quirks_at_start();
     b->seed = o->seed;
     memcpy(b->uid, o->uid ? o->uid : default_uid, sizeof b->uid);
     if (!allocate(b))
@@ -443,6 +450,7 @@ void ferry_sim_destroy(struct ferry_sim *sim)
     free(sim->option);
     free(sim->cycle_ram);
     free(sim->exec_map);
+    free(sim->ecc_bad);
     free(sim);
 }
 

@@ -31,13 +31,26 @@ static const struct periph_code code[SIM_PERIPH_KINDS] = {
     [SIM_PERIPH_IWDG] = {sim_iwdg_read, sim_iwdg_write},
     [SIM_PERIPH_SPI] = {sim_spi_read, sim_spi_write},
     [SIM_PERIPH_I2C] = {sim_i2c_read, sim_i2c_write},
+    [SIM_PERIPH_RCC_L4] = {sim_rcc_l4_read, sim_rcc_l4_write},
+    [SIM_PERIPH_PWR_L4] = {sim_pwr_l4_read, sim_pwr_l4_write},
+    [SIM_PERIPH_FLASH_L4] = {sim_flash_l4_read, sim_flash_l4_write},
+    [SIM_PERIPH_USART_V2] = {sim_usart_v2_read, sim_usart_v2_write},
+    [SIM_PERIPH_DMA_L4] = {sim_dma_l4_read, sim_dma_l4_write},
 };
+
+/* Two areas: the F4's peripherals and the L4's, and the L4's ports. UINT32_MAX: neither. */
+static uint32_t granule_of(uint32_t address)
+{
+    uint32_t low = address - SIM_PERIPH_BASE, high = address - SIM_HIGH_BASE;
+    if (low < SIM_PERIPH_SPAN)
+        return low / SIM_PERIPH_GRANULE;
+    return high < SIM_HIGH_SPAN ? (SIM_PERIPH_SPAN + high) / SIM_PERIPH_GRANULE : UINT32_MAX;
+}
 
 void sim_bus_init(struct ferry_sim *b)
 {
     for (size_t i = 0; i < b->chip->periph_count; i++) {
-        uint32_t granule = (b->chip->periphs[i].base - SIM_PERIPH_BASE) / SIM_PERIPH_GRANULE;
-        b->granule[granule] = (uint8_t)(i + 1);
+        b->granule[granule_of(b->chip->periphs[i].base)] = (uint8_t)(i + 1);
     }
 }
 
@@ -51,10 +64,14 @@ static void reset_periph(struct ferry_sim *b, const struct sim_periph *p)
         sim_gpio_reset(b, p->index);
         break;
     case SIM_PERIPH_USART:
+    case SIM_PERIPH_USART_V2:
         sim_usart_reset(b, p->index);
         break;
     case SIM_PERIPH_DMA:
         sim_dma_reset(b, p->index);
+        break;
+    case SIM_PERIPH_DMA_L4:
+        sim_dma_l4_reset(b, p->index);
         break;
     case SIM_PERIPH_SPI:
         sim_spi_reset(b);
@@ -65,6 +82,9 @@ static void reset_periph(struct ferry_sim *b, const struct sim_periph *p)
     case SIM_PERIPH_PWR:
         b->s.rcc.pwr_cr = b->chip->vos_reset << 14;
         b->s.rcc.pwr_csr = 0;
+        break;
+    case SIM_PERIPH_PWR_L4:
+        b->s.rcc.pwr_cr = 0x200u;
         break;
     default: /* RCC, FLASH and IWDG have no reset bit */
         break;
@@ -97,6 +117,9 @@ uint8_t *sim_bus_ram(const struct ferry_sim *b, uint32_t address, size_t size)
     uint32_t offset = address - c->ram_base; /* wraps to a large number below RAM */
     if (offset < c->ram_size && size <= c->ram_size - offset)
         return b->ram + offset;
+    offset = address - c->alias_base;
+    if (offset < c->alias_size && size <= c->alias_size - offset)
+        return b->ram + c->alias_offset + offset;
     offset = address - c->ccm_base;
     if (offset < c->ccm_size && size <= c->ccm_size - offset)
         return b->ram + c->ram_size + offset;
@@ -106,8 +129,8 @@ uint8_t *sim_bus_ram(const struct ferry_sim *b, uint32_t address, size_t size)
 /* The peripheral at an address, if it exists and has its clock. */
 static const struct sim_periph *find(struct ferry_sim *b, uint32_t address)
 {
-    uint32_t granule = (address - SIM_PERIPH_BASE) / SIM_PERIPH_GRANULE;
-    if (address < SIM_PERIPH_BASE || granule >= sizeof b->granule || b->granule[granule] == 0) {
+    uint32_t granule = granule_of(address);
+    if (granule == UINT32_MAX || b->granule[granule] == 0) {
         b->bus_fault = true; /* reserved space: a bus error */
         b->fault_address = address;
         sim_kick(b);

@@ -13,8 +13,8 @@ const struct sim_erase_time sim_stm32f4_erase_times[SIM_STM32F4_ERASE_TIMES] = {
 static const struct sim_led blackpill_leds[] = {{"C13", SIM_PIN('C', 13), true}};
 
 static const struct sim_uart_wiring blackpill_uarts[] = {
-    {0, SIM_PIN('A', 9), SIM_PIN('A', 10), 7},
-    {1, SIM_PIN('A', 2), SIM_PIN('A', 3), 7},
+    {0, SIM_PIN('A', 9), SIM_PIN('A', 10), 7, 0},
+    {1, SIM_PIN('A', 2), SIM_PIN('A', 3), 7, 0},
 };
 
 /* UM1472: LEDs 6.3, MEMS sensor on SPI1 6.7. USART1's PA9 is VBUS here, so the console is USART2.
@@ -27,8 +27,9 @@ static const struct sim_led discovery_leds[] = {
 };
 
 static const struct sim_uart_wiring discovery_uarts[] = {
-    {1, SIM_PIN('A', 2), SIM_PIN('A', 3), 7},
-    {3, SIM_PIN('C', 10), SIM_PIN('C', 11), 7},
+    {1, SIM_PIN('A', 2), SIM_PIN('A', 3), 7, 0},
+    {3, SIM_PIN('C', 10), SIM_PIN('C', 11), 7, 0},
+    {0, SIM_PIN('A', 9), SIM_PIN('A', 10), 7, 0}, /* ST's boot loader; it takes PC10, PC11 too */
 };
 
 /* The gateway's SPI and I2C, on every board: SPI1 on PA4-PA7, I2C1 on PB6 and PB7. */
@@ -41,6 +42,14 @@ static const struct sim_i2c_wiring gateway_i2c = {SIM_PIN('B', 6), SIM_PIN('B', 
     .uarts = blackpill_uarts, .uart_count = 2, .spi = &gateway_spi, .i2c = &gateway_i2c,           \
     .spi_neighbour = SIM_NO_PIN
 
+/* UM1956: LD3 on PB3; D0 and D1 are PA10 and PA9. The USB port is USART2 on PA2 and PA15. */
+static const struct sim_led nucleo_leds[] = {{"green", SIM_PIN('B', 3), false}};
+
+static const struct sim_uart_wiring nucleo_uarts[] = {
+    {0, SIM_PIN('A', 9), SIM_PIN('A', 10), 7, 0},
+    {1, SIM_PIN('A', 2), SIM_PIN('A', 15), 7, 3},
+};
+
 static const struct sim_board boards[] = {
     {.name = "stm32f411_blackpill", BLACKPILL_WIRING},
     {.name = "stm32f411_single", BLACKPILL_WIRING}, /* the same, with another flash map */
@@ -51,10 +60,20 @@ static const struct sim_board boards[] = {
         .leds = discovery_leds,
         .led_count = 4,
         .uarts = discovery_uarts,
-        .uart_count = 2,
+        .uart_count = 3,
         .spi = &gateway_spi,
         .i2c = &gateway_i2c,
         .spi_neighbour = SIM_PIN('E', 3),
+    },
+    {
+        .name = "nucleo_l432kc",
+        .chip = &sim_stm32l432,
+        .leds = nucleo_leds,
+        .led_count = 1,
+        .uarts = nucleo_uarts,
+        .uart_count = 2,
+        .i2c = &gateway_i2c,
+        .spi_neighbour = SIM_NO_PIN,
     },
 };
 

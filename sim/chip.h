@@ -21,6 +21,11 @@ enum sim_periph_kind {
     SIM_PERIPH_IWDG,
     SIM_PERIPH_SPI,
     SIM_PERIPH_I2C,
+    SIM_PERIPH_RCC_L4,
+    SIM_PERIPH_PWR_L4,
+    SIM_PERIPH_FLASH_L4,
+    SIM_PERIPH_USART_V2,
+    SIM_PERIPH_DMA_L4,
     SIM_PERIPH_KINDS
 };
 
@@ -62,8 +67,33 @@ struct sim_erase_time {
     uint32_t ms[4]; /**< typical, data sheet "Flash memory programming" */
 };
 
+/** ST's boot loader (AN2606, "Bootloader device-dependent parameters"). */
+struct sim_rom_chip {
+    uint16_t pid;
+    uint8_t uart_version, i2c_version, i2c_address;
+    uint8_t program_bytes;  /**< in one operation */
+    uint32_t program_us;    /**< of one operation */
+    uint32_t mass_erase_ms; /**< of the whole flash */
+    uint32_t start_ms;      /**< from reset until it listens */
+    uint32_t ram_low;       /**< below it the boot loader's own variables are */
+    bool bank_1;            /**< takes EXTENDED ERASE FFFE for the whole flash */
+    struct {
+        uint8_t tx, rx;
+    } pins[3]; /**< of its USARTs */
+    uint8_t pins_count;
+};
+
+enum sim_family { SIM_FAMILY_F4, SIM_FAMILY_L4 };
+
 struct sim_chip {
     const char *name;
+    enum sim_family family; /**< of its flash interface, RCC and DMA */
+    const struct sim_rom_chip *rom;
+    bool empty_check;                              /**< blank at power-on: starts the boot loader */
+    uint32_t alias_base, alias_offset, alias_size; /**< a part of RAM, seen a second time */
+    uint32_t uid_offset, flash_size_offset;        /**< in the system memory */
+    uint32_t rdp_shift;                            /**< of the RDP byte in the option bytes */
+    uint32_t iwdg_software;                        /**< bit of the option bytes */
     uint32_t flash_base, flash_size;
     uint32_t ram_base, ram_size;
     uint32_t ccm_base, ccm_size; /**< RAM that only the core reaches; size 0: none */
@@ -92,7 +122,7 @@ struct sim_chip {
     uint32_t gpio_pupdr_reset[8];
 };
 
-extern const struct sim_chip sim_stm32f407, sim_stm32f411;
+extern const struct sim_chip sim_stm32f407, sim_stm32f411, sim_stm32l432;
 
 #define SIM_STM32F4_ERASE_TIMES 3
 extern const struct sim_erase_time sim_stm32f4_erase_times[SIM_STM32F4_ERASE_TIMES];
@@ -109,6 +139,7 @@ struct sim_led {
 struct sim_uart_wiring {
     uint8_t usart; /**< index of the USART peripheral */
     uint8_t tx_pin, rx_pin, alternate;
+    uint8_t rx_alternate; /**< 0: as alternate */
 };
 
 struct sim_spi_wiring { /**< the node is the slave */

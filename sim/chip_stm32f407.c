@@ -72,7 +72,31 @@ static const uint32_t f407_sectors[] = {0x4000,  0x4000,  0x4000,  0x4000,  0x10
 
 static const uint32_t f407_wait_state_mhz[] = {30, 60, 90, 120, 150, 168}; /* RM0090 table 10 */
 
+/* AN2606. The boot loader of the F4 assumes 1.8 V: it programs bytes and erases at x8, whose
+ * typical times these are (data sheet, "Flash memory programming"). */
+static const struct sim_rom_chip f407_rom = {
+    .pid = 0x413,
+    .uart_version = 0x31,
+    .i2c_version = 0x11,
+    .i2c_address = 0x3A,
+    .program_bytes = 1,
+    .program_us = 16,
+    .mass_erase_ms = 16000,
+    .start_ms = 85,
+    .ram_low = 0x20003000,
+    .pins = {{SIM_PIN('A', 9), SIM_PIN('A', 10)},
+             {SIM_PIN('C', 10), SIM_PIN('C', 11)},
+             {SIM_PIN('B', 10), SIM_PIN('B', 11)}},
+    .pins_count = 3,
+};
+
 const struct sim_chip sim_stm32f407 = {
+    .family = SIM_FAMILY_F4,
+    .rom = &f407_rom,
+    .uid_offset = 0x7A10, /* RM0383 24.1, RM0090 39.1 */
+    .flash_size_offset = 0x7A22,
+    .rdp_shift = 8,
+    .iwdg_software = 1u << 5,
     .name = "stm32f407",
     .flash_base = 0x08000000,
     .flash_size = 1024 * 1024,

@@ -58,7 +58,29 @@ static const uint32_t f411_sectors[] = {0x4000,  0x4000,  0x4000,  0x4000,
 
 static const uint32_t f411_wait_state_mhz[] = {30, 64, 90, 100}; /* RM0383 table 5 */
 
+/* AN2606. The boot loader of the F4 assumes 1.8 V: it programs bytes and erases at x8, whose
+ * typical times these are (data sheet, "Flash memory programming"). */
+static const struct sim_rom_chip f411_rom = {
+    .pid = 0x431,
+    .uart_version = 0x31,
+    .i2c_version = 0x11,
+    .i2c_address = 0x39,
+    .program_bytes = 1,
+    .program_us = 16,
+    .mass_erase_ms = 8000,
+    .start_ms = 85,
+    .ram_low = 0x20003000,
+    .pins = {{SIM_PIN('A', 9), SIM_PIN('A', 10)}, {SIM_PIN('D', 5), SIM_PIN('D', 6)}},
+    .pins_count = 2,
+};
+
 const struct sim_chip sim_stm32f411 = {
+    .family = SIM_FAMILY_F4,
+    .rom = &f411_rom,
+    .uid_offset = 0x7A10, /* RM0383 24.1, RM0090 39.1 */
+    .flash_size_offset = 0x7A22,
+    .rdp_shift = 8,
+    .iwdg_software = 1u << 5,
     .name = "stm32f411",
     .flash_base = 0x08000000,
     .flash_size = 512 * 1024,

@@ -309,12 +309,6 @@ static void do_ram_load(struct call *c)
     put_number(c, "size", size);
 }
 
-/* RM0383 3.6.3: AA is level 0, CC is 2, all else is 1. */
-static unsigned rdp_level(uint32_t rdp)
-{
-    return rdp == 0xAAu ? 0 : rdp == 0xCCu ? 2 : 1;
-}
-
 /* Without value: only tell. A value counts from the next reset on. */
 static void do_option_bytes(struct call *c)
 {
@@ -326,11 +320,11 @@ static void do_option_bytes(struct call *c)
         ferry_sim_set_option_bytes(sim, value);
     value = ferry_sim_option_bytes(sim);
     put_hex(c, "option_bytes", value);
-    cJSON_AddNumberToObject(c->out, "bor_level", 3u - ((value >> 2) & 3u));
-    put_number(c, "rdp_level", rdp_level((value >> 8) & 0xFFu));
+    put_number(c, "bor_level", ferry_sim_bor_level(sim));
+    put_number(c, "rdp_level", ferry_sim_rdp_level(sim));
     cJSON *list = cJSON_AddArrayToObject(c->out, "protected_sectors");
     for (size_t i = 0; i < ferry_sim_sector_count(sim); i++) {
-        if (!((value >> (16u + i)) & 1u))
+        if (ferry_sim_sector_protected(sim, i))
             cJSON_AddItemToArray(list, cJSON_CreateNumber((double)i));
     }
 }
@@ -431,6 +425,51 @@ static void do_plug(struct call *c)
     ferry_sim_uart_plug(c->app->sim, 0, true);
 }
 
+static void do_rom(struct call *c)
+{
+    struct ferry_sim_rom_state s;
+    ferry_sim_rom_state(c->app->sim, &s);
+    cJSON_AddBoolToObject(c->out, "active", s.active);
+    cJSON_AddBoolToObject(c->out, "ready", s.ready);
+    cJSON_AddBoolToObject(c->out, "busy", s.busy);
+    cJSON_AddBoolToObject(c->out, "empty", s.empty);
+    cJSON_AddBoolToObject(c->out, "disturbed", s.disturbed);
+    cJSON_AddStringToObject(c->out, "spoken_to_on", s.uart ? "uart" : s.i2c ? "i2c" : "");
+    put_number(c, "bytes_to", s.bytes_to);
+    put_number(c, "bytes_from", s.bytes_from);
+    cJSON *quirks = cJSON_AddObjectToObject(c->out, "quirks");
+    for (unsigned i = 0; ferry_sim_rom_quirk_name(i); i++)
+        cJSON_AddBoolToObject(quirks, ferry_sim_rom_quirk_name(i),
+                              ferry_sim_rom_quirk_on(c->app->sim, i));
+}
+
+static void do_rom_quirk(struct call *c)
+{
+    const char *name = text(c, "quirk", "");
+    if (!c->error && ferry_sim_rom_quirk(c->app->sim, name) != FERRY_SIM_OK)
+        c->error = "no such quirk: rom tells their names";
+}
+
+static void do_rom_disturb(struct call *c)
+{
+    static const char *const names[] = {"none", "drop", "repeat", "flip", "delay"};
+    const char *fault = text(c, "fault", "");
+    struct ferry_sim_rom_disturb plan = {
+        .from_rom = flag(c, "from_rom"),
+        .after = (uint64_t)number(c, "after", 0, 1e12, 0),
+        .mask = (uint8_t)number(c, "mask", 1, 255, 1),
+        .delay_ns = (uint64_t)(number(c, "ms", 0, 1e6, 0) * 1e6),
+    };
+    unsigned i = 0;
+    while (i < sizeof names / sizeof names[0] && strcmp(names[i], fault) != 0)
+        i++;
+    if (i == sizeof names / sizeof names[0])
+        c->error = "fault is none, drop, repeat, flip or delay";
+    plan.fault = (enum ferry_sim_rom_fault)i;
+    if (!c->error)
+        ferry_sim_rom_disturb(c->app->sim, &plan);
+}
+
 static void do_save(struct call *c)
 {
     if (!c->app->options.state)
@@ -475,6 +514,9 @@ static const struct {
     {"uart_noise", do_uart_noise},
     {"unplug", do_unplug},
     {"plug", do_plug},
+    {"rom", do_rom},
+    {"rom_quirk", do_rom_quirk},
+    {"rom_disturb", do_rom_disturb},
     {"save", do_save},
     {"quit", do_quit},
 };

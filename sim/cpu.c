@@ -55,6 +55,26 @@ static void mark_executed(struct ferry_sim *b, uint32_t pc, uint32_t size)
     }
 }
 
+static bool flash_offset(const struct ferry_sim *b, uint32_t address, uint32_t *offset)
+{
+    uint32_t base = address >= b->chip->flash_base ? b->chip->flash_base : 0;
+    *offset = address - base;
+    return *offset < b->chip->flash_size && (base != 0 || !b->s.system_memory);
+}
+
+/* Only there while a double word does not fit its ECC: it costs speed. */
+static void on_flash_read(uc_engine *uc, uc_mem_type type, uint64_t address, int size,
+                          int64_t value, void *ctx)
+{
+    (void)uc;
+    (void)type;
+    (void)value;
+    struct ferry_sim *b = ctx;
+    uint32_t offset;
+    if (flash_offset(b, (uint32_t)address, &offset))
+        sim_ecc_read(b, offset, (uint32_t)size);
+}
+
 static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *ctx)
 {
     (void)uc;
@@ -78,7 +98,9 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *ctx)
     }
     if (b->enter.count)
         sim_entered(b, (uint32_t)address);
-    uint32_t halfwords = size >> 1;
+    uint32_t halfwords = size >> 1, offset;
+    if (b->ecc_hooked && flash_offset(b, (uint32_t)address, &offset))
+        sim_ecc_read(b, offset, size);
     b->block_pc = (uint32_t)address;
     b->block_size = size;
     mark_executed(b, (uint32_t)address, size);
@@ -128,13 +150,6 @@ static bool on_invalid(uc_engine *uc, void *ctx)
     }
     b->cpu_stop = SIM_CPU_UNDEFINED;
     return false;
-}
-
-static bool flash_offset(const struct ferry_sim *b, uint32_t address, uint32_t *offset)
-{
-    uint32_t base = address >= b->chip->flash_base ? b->chip->flash_base : 0;
-    *offset = address - base;
-    return *offset < b->chip->flash_size;
 }
 
 static bool on_bad_access(uc_engine *uc, uc_mem_type type, uint64_t address, int size,
@@ -254,6 +269,13 @@ static bool map_peripherals(struct ferry_sim *b)
         if (used && !map_registers(b, SIM_PERIPH_BASE + page * 0x1000u, 0x1000u))
             return false;
     }
+    for (uint32_t page = 0; page < SIM_HIGH_SPAN / 0x1000u; page++) {
+        bool used = false;
+        for (uint32_t i = 0; i < per_page; i++)
+            used = used || b->granule[SIM_PERIPH_SPAN / SIM_PERIPH_GRANULE + page * per_page + i];
+        if (used && !map_registers(b, SIM_HIGH_BASE + page * 0x1000u, 0x1000u))
+            return false;
+    }
     return map_registers(b, PPB_BASE, PPB_SIZE) &&
            map_band(b, BITBAND_PER, SIM_PERIPH_SPAN * 32u, SIM_PERIPH_BASE) &&
            map_band(b, BITBAND_RAM, b->chip->ram_size * 32u, b->chip->ram_base);
@@ -284,6 +306,13 @@ static bool map_ccm(struct ferry_sim *b)
                           b->ram + c->ram_size) == UC_ERR_OK;
 }
 
+static bool map_alias(struct ferry_sim *b)
+{
+    const struct sim_chip *c = b->chip;
+    return c->alias_size == 0 || uc_mem_map_ptr(b->uc, c->alias_base, c->alias_size, UC_PROT_ALL,
+                                                b->ram + c->alias_offset) == UC_ERR_OK;
+}
+
 static bool map_memory(struct ferry_sim *b)
 {
     const struct sim_chip *c = b->chip;
@@ -293,7 +322,7 @@ static bool map_memory(struct ferry_sim *b)
            map_read_only(b, SIM_ROM_BASE, SIM_ROM_SIZE, b->rom) &&
            map_read_only(b, SIM_OPTION_BASE, SIM_OPTION_SIZE, b->option) &&
            uc_mem_map_ptr(b->uc, c->ram_base, c->ram_size, UC_PROT_ALL, b->ram) == UC_ERR_OK &&
-           map_ccm(b);
+           map_alias(b) && map_ccm(b);
 }
 
 /* The engine takes hook functions as void *; ISO C has no such conversion, POSIX systems do. */
@@ -310,7 +339,8 @@ static bool add_hooks(struct ferry_sim *b)
     return add_hook(b, UC_HOOK_BLOCK, (void (*)(void))on_block) &&
            add_hook(b, UC_HOOK_INTR, (void (*)(void))on_interrupt) &&
            add_hook(b, UC_HOOK_INSN_INVALID, (void (*)(void))on_invalid) &&
-           add_hook(b, UC_HOOK_MEM_INVALID, (void (*)(void))on_bad_access);
+           add_hook(b, UC_HOOK_MEM_INVALID, (void (*)(void))on_bad_access) &&
+           (!b->ecc_hooked || add_hook(b, UC_HOOK_MEM_READ, (void (*)(void))on_flash_read));
 }
 
 int sim_cpu_open(struct ferry_sim *b)
@@ -324,6 +354,7 @@ int sim_cpu_open(struct ferry_sim *b)
     b->ram_executed = false;
     memset(b->guard, 0, sizeof b->guard);
     sim_mpu_changed(b);
+    b->ecc_hooked = b->s.flash.ecc_bad_count != 0;
     if (uc_ctl_set_cpu_model(b->uc, UC_CPU_ARM_CORTEX_M4) != UC_ERR_OK || !map_memory(b) ||
         !map_peripherals(b) || !add_hooks(b)) {
         sim_cpu_close(b);

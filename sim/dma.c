@@ -72,8 +72,8 @@ static uint32_t memory_address(const struct sim_dma_stream *s)
     return base + ((s->cr & CR_MINC) ? s->offset : 0);
 }
 
-/* Memory that DMA reaches: RAM but not CCM (RM0090 2.1), and flash for reading. */
-static uint8_t *memory_at(struct ferry_sim *b, uint32_t address, unsigned size, bool to_memory)
+/* CCM: RM0090 2.1. */
+uint8_t *sim_dma_memory(struct ferry_sim *b, uint32_t address, unsigned size, bool to_memory)
 {
     bool ccm = address - b->chip->ccm_base < b->chip->ccm_size;
     uint8_t *ram = ccm ? NULL : sim_bus_ram(b, address, size);
@@ -135,7 +135,7 @@ static void serve(struct ferry_sim *b, const struct sim_dma_request *r)
     const struct port_code *port = &ports[r->source];
     bool to_memory = port->take != NULL;
     unsigned size = width(s);
-    uint8_t *memory = memory_at(b, memory_address(s), size, to_memory);
+    uint8_t *memory = sim_dma_memory(b, memory_address(s), size, to_memory);
     if (!memory || direction(s) != (to_memory ? DIR_TO_MEMORY : DIR_TO_PERIPHERAL)) {
         fail(b, r->dma, r->stream);
         return;
@@ -151,6 +151,8 @@ static void serve(struct ferry_sim *b, const struct sim_dma_request *r)
 
 bool sim_dma_request(struct ferry_sim *b, enum sim_dma_source source, unsigned index)
 {
+    if (b->chip->family == SIM_FAMILY_L4)
+        return sim_dma_l4_request(b, source, index);
     for (size_t i = 0; i < b->chip->dma_request_count; i++) {
         const struct sim_dma_request *r = &b->chip->dma_requests[i];
         const struct sim_dma_stream *s = &b->s.dma[r->dma].stream[r->stream];
@@ -169,8 +171,8 @@ static void copy_memory(struct ferry_sim *b, unsigned index, unsigned stream)
     unsigned size = width(s);
     uint32_t source = s->par;
     while (s->cr & CR_EN) {
-        const uint8_t *from = memory_at(b, source, size, false);
-        uint8_t *to = memory_at(b, memory_address(s), size, true);
+        const uint8_t *from = sim_dma_memory(b, source, size, false);
+        uint8_t *to = sim_dma_memory(b, memory_address(s), size, true);
         if (!from || !to) {
             fail(b, index, stream);
             return;

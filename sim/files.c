@@ -10,9 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MAX     (64u * 1024u * 1024u)
-#define STATE_MAGIC  "FERRYSIM1"
-#define STATE_HEADER 64u
+#define FILE_MAX         (64u * 1024u * 1024u)
+#define STATE_MAGIC      "FERRYSIM1"
+#define STATE_HEADER     64u
+#define STATE_PROTECTION 56u
 
 uint8_t *app_read_file(const char *path, size_t *size)
 {
@@ -121,12 +122,29 @@ bool app_write_file(const char *path, const void *head, size_t head_size, const 
     return ok;
 }
 
-/* State file: 64 bytes of text (magic, OPTCR, board), then the flash as it is. */
+/* State file: 64 bytes (magic, OPTCR, board as text; in the last eight an L4's write protection,
+ * XORed so that none is zero), then the flash as it is. */
+static void move_protection(struct ferry_sim *sim, char *header, bool save)
+{
+    uint32_t wrp[2], none = 0xFFu;
+    if (save) {
+        ferry_sim_write_protection(sim, wrp);
+        wrp[0] ^= none;
+        wrp[1] ^= none;
+        memcpy(header + STATE_PROTECTION, wrp, sizeof wrp);
+    } else {
+        memcpy(wrp, header + STATE_PROTECTION, sizeof wrp);
+        wrp[0] ^= none;
+        wrp[1] ^= none;
+        ferry_sim_set_write_protection(sim, wrp);
+    }
+}
+
 static bool parse_state(const char *header, const char *board, uint32_t *optcr)
 {
     const size_t magic = sizeof STATE_MAGIC - 1u;
     char *end = NULL;
-    if (!memchr(header, 0, STATE_HEADER) || strncmp(header, STATE_MAGIC " ", magic + 1u) != 0)
+    if (!memchr(header, 0, STATE_PROTECTION) || strncmp(header, STATE_MAGIC " ", magic + 1u) != 0)
         return false;
     *optcr = (uint32_t)strtoul(header + magic + 1u, &end, 16);
     return end == header + magic + 9u && *end == ' ' && strcmp(end + 1, board) == 0;
@@ -150,6 +168,7 @@ int app_load_state(struct app *app)
     }
     ferry_sim_load(app->sim, ferry_sim_flash_base(app->sim), data + STATE_HEADER, flash_size);
     ferry_sim_set_option_bytes(app->sim, optcr);
+    move_protection(app->sim, (char *)data, false);
     free(data);
     return 1;
 }
@@ -159,7 +178,8 @@ bool app_save_state(const struct app *app)
     char header[STATE_HEADER] = {0};
     size_t size;
     const uint8_t *flash = ferry_sim_flash(app->sim, &size);
-    snprintf(header, sizeof header, STATE_MAGIC " %08x %.40s", ferry_sim_option_bytes(app->sim),
+    snprintf(header, sizeof header, STATE_MAGIC " %08x %.36s", ferry_sim_option_bytes(app->sim),
              app->options.board);
+    move_protection(app->sim, header, true);
     return app_write_file(app->options.state, header, sizeof header, flash, size);
 }

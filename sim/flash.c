@@ -3,33 +3,34 @@
 
 #include <string.h>
 
-#define KEY1        0x45670123u
-#define KEY2        0xCDEF89ABu
-#define OPTKEY1     0x08192A3Bu
-#define OPTKEY2     0x4C5D6E7Fu
-#define SR_EOP      (1u << 0)
-#define SR_OPERR    (1u << 1)
-#define SR_WRPERR   (1u << 4)
-#define SR_PGAERR   (1u << 5)
-#define SR_PGPERR   (1u << 6)
-#define SR_PGSERR   (1u << 7)
-#define SR_BSY      (1u << 16)
-#define SR_CLEAR    0x1F3u
-#define CR_PG       (1u << 0)
-#define CR_SER      (1u << 1)
-#define CR_MER      (1u << 2)
-#define CR_STRT     (1u << 16)
-#define CR_EOPIE    (1u << 24)
-#define CR_ERRIE    (1u << 25)
-#define CR_LOCK     (1u << 31)
-#define CR_BITS     0x0301037Fu
-#define ACR_BITS    0x1F0Fu
-#define OPT_LOCK    (1u << 0)
-#define OPT_STRT    (1u << 1)
-#define OPT_TIME_MS 30u
-#define FLASH_IRQ   4u
+#define KEY1          0x45670123u
+#define KEY2          0xCDEF89ABu
+#define OPTKEY1       0x08192A3Bu
+#define OPTKEY2       0x4C5D6E7Fu
+#define SR_EOP        (1u << 0)
+#define SR_OPERR      (1u << 1)
+#define SR_WRPERR     (1u << 4)
+#define SR_PGAERR     (1u << 5)
+#define SR_PGPERR     (1u << 6)
+#define SR_PGSERR     (1u << 7)
+#define SR_BSY        (1u << 16)
+#define SR_CLEAR      0x1F3u
+#define CR_PG         (1u << 0)
+#define CR_SER        (1u << 1)
+#define CR_MER        (1u << 2)
+#define CR_STRT       (1u << 16)
+#define CR_EOPIE      (1u << 24)
+#define CR_ERRIE      (1u << 25)
+#define CR_LOCK       (1u << 31)
+#define CR_BITS       0x0301037Fu
+#define ACR_BITS      0x1F0Fu
+#define OPT_LOCK      (1u << 0)
+#define OPT_STRT      (1u << 1)
+#define OPT_TIME_MS   30u
+#define FLASH_IRQ     4u
+#define L4_CR_OPTSTRT (1u << 17)
 
-static void update_irq(struct ferry_sim *b)
+void sim_flash_irq(struct ferry_sim *b)
 {
     const struct sim_flash *f = &b->s.flash;
     bool level =
@@ -37,14 +38,14 @@ static void update_irq(struct ferry_sim *b)
     sim_nvic_line(b, FLASH_IRQ, level);
 }
 
-static void error(struct ferry_sim *b, uint32_t flag, uint32_t offset, const char *text)
+void sim_flash_error(struct ferry_sim *b, uint32_t flag, uint32_t offset, const char *text)
 {
     struct sim_flash *f = &b->s.flash;
     b->s.counters.flash_errors++;
     if (!(f->sr & flag))
         sim_event(b, FERRY_SIM_EV_FLASH_ERROR, flag, b->chip->flash_base + offset, 0, text);
     f->sr |= flag | ((f->cr & CR_ERRIE) ? SR_OPERR : 0);
-    update_irq(b);
+    sim_flash_irq(b);
 }
 
 void sim_flash_reset(struct ferry_sim *b)
@@ -58,6 +59,8 @@ void sim_flash_reset(struct ferry_sim *b)
     f->busy_until_ps = 0;
     b->s.timer[SIM_T_FLASH] = SIM_NEVER;
     sim_cache_clear(b);
+    if (b->chip->family == SIM_FAMILY_L4)
+        sim_flash_l4_reset(b);
 }
 
 int sim_flash_sector_of(const struct ferry_sim *b, uint32_t offset)
@@ -74,8 +77,15 @@ static bool write_protected(const struct ferry_sim *b, int sector)
     return !((b->s.flash.optcr >> (16 + sector)) & 1u);
 }
 
-/* The interface works for this long. Code in flash cannot be fetched meanwhile: the core stalls. */
-static void busy(struct ferry_sim *b, uint64_t duration_ps)
+bool sim_flash_protected(const struct ferry_sim *b, size_t sector)
+{
+    if (b->chip->family == SIM_FAMILY_L4)
+        return sim_flash_l4_protected(b, sector);
+    return !((b->s.flash.optcr_stored >> (16u + sector)) & 1u);
+}
+
+/* Code in flash cannot be fetched meanwhile: the core stalls. */
+void sim_flash_busy(struct ferry_sim *b, uint64_t duration_ps)
 {
     struct sim_flash *f = &b->s.flash;
     uint64_t start = f->busy_until_ps > b->s.now_ps ? f->busy_until_ps : b->s.now_ps;
@@ -95,7 +105,10 @@ void sim_flash_finish(struct ferry_sim *b)
     sim_timer_set(b, SIM_T_FLASH, SIM_NEVER);
     f->sr &= ~SR_BSY;
     f->cr &= ~CR_STRT;
-    f->optcr &= ~OPT_STRT;
+    if (b->chip->family == SIM_FAMILY_L4)
+        f->cr &= ~L4_CR_OPTSTRT;
+    else
+        f->optcr &= ~OPT_STRT;
     if (f->cr & CR_EOPIE)
         f->sr |= SR_EOP; /* RM0383 3.8.4: only with EOPIE */
     if (f->op_erase)
@@ -103,7 +116,7 @@ void sim_flash_finish(struct ferry_sim *b)
                   f->op_size, "");
     f->op_erase = false;
     f->op_size = 0;
-    update_irq(b);
+    sim_flash_irq(b);
 }
 
 void sim_flash_abort(struct ferry_sim *b)
@@ -116,13 +129,17 @@ void sim_flash_abort(struct ferry_sim *b)
     f->sr &= ~SR_BSY;
 }
 
-/* Count, tell, cut. @return false when the power is gone */
-static bool operation(struct ferry_sim *b, bool erase, uint32_t offset, uint32_t size,
-                      uint32_t value, int sector)
+bool sim_flash_operation(struct ferry_sim *b, bool erase, uint32_t offset, uint32_t size,
+                         uint64_t value, int sector)
 {
     struct sim_flash *f = &b->s.flash;
     uint32_t address = b->chip->flash_base + offset;
-    struct ferry_sim_flash_op op = {b->s.now_ps / SIM_PS_PER_NS, address, size, value, erase};
+    struct ferry_sim_flash_op op = {.time_ns = b->s.now_ps / SIM_PS_PER_NS,
+                                    .address = address,
+                                    .size = size,
+                                    .value = (uint32_t)value,
+                                    .high = size == 8 ? (uint32_t)(value >> 32) : 0,
+                                    .erase = erase};
     uint64_t number = f->ops++;
     b->s.counters.flash_ops++;
     if (b->flash_op_fn)
@@ -162,18 +179,22 @@ void sim_flash_store(struct ferry_sim *b, uint32_t offset, unsigned size, uint32
 {
     const struct sim_flash *f = &b->s.flash;
     int sector = sim_flash_sector_of(b, offset);
+    if (b->chip->family == SIM_FAMILY_L4) {
+        sim_flash_l4_store(b, offset, size, value);
+        return;
+    }
     if ((f->cr & CR_LOCK) || !(f->cr & CR_PG)) {
-        error(b, SR_PGSERR, offset, "store to flash without PG");
+        sim_flash_error(b, SR_PGSERR, offset, "store to flash without PG");
     } else if ((1u << psize(b)) != size || psize(b) == 3) {
-        error(b, SR_PGPERR, offset, "store width differs from PSIZE");
+        sim_flash_error(b, SR_PGPERR, offset, "store width differs from PSIZE");
     } else if (offset & (size - 1u)) {
-        error(b, SR_PGAERR, offset, "store is not aligned");
+        sim_flash_error(b, SR_PGAERR, offset, "store is not aligned");
     } else if (write_protected(b, sector)) {
-        error(b, SR_WRPERR, offset, "sector is write protected");
-    } else if (operation(b, false, offset, size, value, sector)) {
+        sim_flash_error(b, SR_WRPERR, offset, "sector is write protected");
+    } else if (sim_flash_operation(b, false, offset, size, value, sector)) {
         b->s.counters.words_programmed[sector]++;
         b->s.counters.bytes_programmed += size;
-        busy(b, b->chip->program_us * SIM_PS_PER_US);
+        sim_flash_busy(b, b->chip->program_us * SIM_PS_PER_US);
     }
 }
 
@@ -189,39 +210,40 @@ static uint64_t erase_ps(const struct ferry_sim *b, uint32_t size)
 static void erase_sector(struct ferry_sim *b, uint32_t number)
 {
     if (number >= b->chip->sector_count) {
-        error(b, SR_PGSERR, 0, "no such sector");
+        sim_flash_error(b, SR_PGSERR, 0, "no such sector");
         return;
     }
     uint32_t offset = b->sector_offset[number], size = b->chip->sector_sizes[number];
     if (write_protected(b, (int)number)) {
-        error(b, SR_WRPERR, offset, "sector is write protected");
+        sim_flash_error(b, SR_WRPERR, offset, "sector is write protected");
         return;
     }
-    if (operation(b, true, offset, size, 0xFFFFFFFFu, (int)number)) {
+    if (sim_flash_operation(b, true, offset, size, 0xFFFFFFFFu, (int)number)) {
         b->s.counters.erases[number]++;
-        busy(b, erase_ps(b, size));
+        sim_flash_busy(b, erase_ps(b, size));
     }
 }
 
 static void erase_all(struct ferry_sim *b)
 {
     if ((b->s.flash.optcr & b->chip->nwrp_mask) != b->chip->nwrp_mask) {
-        error(b, SR_WRPERR, 0, "mass erase with a write-protected sector");
+        sim_flash_error(b, SR_WRPERR, 0, "mass erase with a write-protected sector");
         return;
     }
     for (size_t i = 0; i < b->chip->sector_count; i++) {
-        if (!operation(b, true, b->sector_offset[i], b->chip->sector_sizes[i], 0xFFFFFFFFu, (int)i))
+        if (!sim_flash_operation(b, true, b->sector_offset[i], b->chip->sector_sizes[i],
+                                 0xFFFFFFFFu, (int)i))
             return;
         b->s.counters.erases[i]++;
     }
-    busy(b, b->chip->mass_erase_ms * SIM_PS_PER_MS);
+    sim_flash_busy(b, b->chip->mass_erase_ms * SIM_PS_PER_MS);
 }
 
 static void start(struct ferry_sim *b)
 {
     struct sim_flash *f = &b->s.flash;
     if (f->cr & CR_PG) {
-        error(b, SR_PGSERR, 0, "STRT with PG set");
+        sim_flash_error(b, SR_PGSERR, 0, "STRT with PG set");
     } else if (f->cr & CR_MER) {
         erase_all(b);
     } else if (f->cr & CR_SER) {
@@ -280,7 +302,7 @@ static void write_cr(struct ferry_sim *b, uint32_t value)
     }
     if ((value & CR_STRT) && !was_started)
         start(b);
-    update_irq(b);
+    sim_flash_irq(b);
 }
 
 static void write_optcr(struct ferry_sim *b, uint32_t value)
@@ -294,7 +316,7 @@ static void write_optcr(struct ferry_sim *b, uint32_t value)
     sim_flash_store_options(b, value & ~(OPT_STRT | OPT_LOCK));
     sim_event(b, FERRY_SIM_EV_OPTION, f->optcr_stored, 0, 0, "option bytes programmed");
     f->op_size = 0;
-    busy(b, OPT_TIME_MS * SIM_PS_PER_MS);
+    sim_flash_busy(b, OPT_TIME_MS * SIM_PS_PER_MS);
 }
 
 uint32_t sim_flash_read(struct ferry_sim *b, unsigned index, uint32_t offset)
@@ -335,7 +357,7 @@ void sim_flash_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint3
         break;
     case 0x0C:
         f->sr &= ~(value & mask & SR_CLEAR);
-        update_irq(b);
+        sim_flash_irq(b);
         break;
     case 0x10:
         write_cr(b, merged);
@@ -351,6 +373,10 @@ void sim_flash_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint3
 /* RM0383 table 9: USER and RDP in the first half-word, nWRP in that at +8; others read as ones. */
 void sim_flash_store_options(struct ferry_sim *b, uint32_t optcr)
 {
+    if (b->chip->family == SIM_FAMILY_L4) {
+        sim_flash_l4_store_options(b, optcr);
+        return;
+    }
     b->s.flash.optcr_stored = optcr & ~(OPT_LOCK | OPT_STRT);
     memset(b->option, 0xFF, SIM_OPTION_SIZE);
     b->option[0] = (uint8_t)((optcr & 0xECu) | 0x03u);

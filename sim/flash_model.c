@@ -43,6 +43,7 @@ static void show(struct ferry_sim *b, uint32_t offset, uint32_t size, const uint
 void sim_flash_changed(struct ferry_sim *b, uint32_t offset, uint32_t size)
 {
     show(b, offset, size, b->cells);
+    sim_ecc_loaded(b, offset, size);
 }
 
 /* An operation begins, which settles bits if it comes to its end. */
@@ -93,6 +94,7 @@ void sim_cells_erase(struct ferry_sim *b, uint32_t offset, uint32_t size, int se
     struct sim_flash *f = &b->s.flash;
     keep_old(b, offset, size);
     memset(b->cells + offset, 0xFF, size);
+    sim_ecc_erased(b, offset, size);
     remember_weak(f);
     settle_weak(f, offset, size, 0);
     if (f->acr & ACR_DCEN) {
@@ -105,25 +107,27 @@ void sim_cells_erase(struct ferry_sim *b, uint32_t offset, uint32_t size, int se
     }
 }
 
-void sim_cells_program(struct ferry_sim *b, uint32_t offset, unsigned size, uint32_t value)
+void sim_cells_program(struct ferry_sim *b, uint32_t offset, unsigned size, uint64_t value)
 {
     struct sim_flash *f = &b->s.flash;
-    uint8_t bytes[4];
-    memcpy(bytes, &value, 4);
+    uint8_t bytes[8];
+    memcpy(bytes, &value, 8);
     f->op_old = 0;
     memcpy(&f->op_old, b->cells + offset, size);
-    uint8_t ones[4] = {0xFF, 0xFF, 0xFF, 0xFF}; /* bits of the word that are not driven to 0 */
+    uint8_t ones[8]; /* bits of both words that are not driven to 0 */
+    memset(ones, 0xFF, sizeof ones);
     memcpy(ones + (offset & 3u), bytes, size);
     for (unsigned i = 0; i < size; i++)
         b->cells[offset + i] &= bytes[i];
-    uint32_t mask;
-    memcpy(&mask, ones, 4);
+    uint32_t masks[2];
+    memcpy(masks, ones, 8);
     remember_weak(f);
-    settle_weak(f, offset & ~3u, 4, mask);
+    settle_weak(f, offset & ~3u, 4, masks[0]);
+    settle_weak(f, (offset & ~3u) + 4, 4, masks[1]);
     memcpy(b->old + offset, b->cells + offset, size); /* a cached line is written through */
     show(b, offset, size, b->cells);
     memcpy(&value, b->cells + offset, size);
-    sim_event(b, FERRY_SIM_EV_PROGRAM, b->chip->flash_base + offset, value, size, "");
+    sim_event(b, FERRY_SIM_EV_PROGRAM, b->chip->flash_base + offset, (uint32_t)value, size, "");
 }
 
 /* What the operation under way found before it, for a byte of its range. */
@@ -141,6 +145,8 @@ void sim_cells_revert(struct ferry_sim *b)
     for (uint32_t i = 0; i < f->op_size; i++)
         b->cells[f->op_offset + i] = before(b, i);
     recall_weak(b);
+    if (f->op_erase)
+        sim_ecc_reverted(b, f->op_offset, f->op_size);
     show(b, f->op_offset, f->op_size, b->cells);
 }
 
@@ -172,11 +178,19 @@ void sim_cells_tear(struct ferry_sim *b, uint32_t seed, bool unstable)
     const struct sim_flash *f = &b->s.flash;
     uint64_t random = ((uint64_t)seed << 32 | 0x5EEDu) ^ 0x9E3779B97F4A7C15ull;
     recall_weak(b);
+    bool lost = false, done = false; /* of the bits that the double word was to change */
     for (uint32_t i = 0; i < f->op_size; i++) {
         uint8_t *cell = &b->cells[f->op_offset + i];
         uint8_t changed = before(b, i) ^ *cell;
         uint32_t noise = next_random(&random);
         *cell ^= changed & (uint8_t)noise;
+        lost = lost || (changed & (uint8_t)noise) != 0;
+        done = done || (changed & (uint8_t)~noise) != 0;
+        if (i % 8u == 7u) {
+            if (lost && done)
+                sim_ecc_torn(b, f->op_offset + i);
+            lost = done = false;
+        }
         uint32_t at = f->op_offset + i;
         uint32_t weak = (uint32_t)(changed & (uint8_t)(noise >> 8)) << (8u * (at & 3u));
         bool chosen = !f->op_erase || (noise >> 24) % WEAK_ONE_IN == 0;

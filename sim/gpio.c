@@ -14,7 +14,8 @@ enum {
     REG_BSRR = 0x18,
     REG_LCKR = 0x1C,
     REG_AFRL = 0x20,
-    REG_AFRH = 0x24
+    REG_AFRH = 0x24,
+    REG_BRR = 0x28 /* L4 */
 };
 
 static unsigned mode_of(const struct sim_gpio *g, unsigned pin)
@@ -165,6 +166,8 @@ void sim_gpio_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32
     if (offset == REG_BSRR) {
         value &= mask;
         g->odr = (g->odr & ~(value >> 16)) | (value & 0xFFFFu); /* set wins (8.4.7) */
+    } else if (offset == REG_BRR && b->chip->family == SIM_FAMILY_L4) {
+        g->odr &= ~(value & mask);
     } else if (stored_register(g, offset, &reg)) {
         *reg = sim_merge(*reg, value, mask);
     }

@@ -124,6 +124,8 @@ static void check_setup(struct ferry_sim *b)
 void sim_i2c_start(struct ferry_sim *b)
 {
     struct sim_i2c *s = &b->s.i2c;
+    if (b->s.rom.active)
+        sim_rom_i2c_stop(b); /* a repeated start ends a frame too */
     if (!on_the_bus(b))
         return;
     check_setup(b);
@@ -148,6 +150,8 @@ static int match(const struct sim_i2c *s, uint8_t address, bool read)
 bool sim_i2c_address(struct ferry_sim *b, uint8_t address, bool read)
 {
     struct sim_i2c *s = &b->s.i2c;
+    if (b->s.rom.active)
+        return sim_rom_i2c_address(b, address, read);
     int flags = match(s, address, read);
     if (flags < 0 || !on_the_bus(b) || !(s->cr1 & CR1_ACK))
         return false;
@@ -167,6 +171,8 @@ bool sim_i2c_address(struct ferry_sim *b, uint8_t address, bool read)
 bool sim_i2c_stretches(const struct ferry_sim *b, bool wants_byte)
 {
     const struct sim_i2c *s = &b->s.i2c;
+    if (b->s.rom.active)
+        return sim_rom_i2c_stretches(b, wants_byte);
     if (!s->addressed || (s->cr1 & CR1_NOSTRETCH))
         return false;
     if (s->sr1 & SR1_ADDR)
@@ -177,6 +183,8 @@ bool sim_i2c_stretches(const struct ferry_sim *b, bool wants_byte)
 bool sim_i2c_receive(struct ferry_sim *b, uint8_t byte)
 {
     struct sim_i2c *s = &b->s.i2c;
+    if (b->s.rom.active)
+        return sim_rom_i2c_receive(b, byte);
     if (!s->addressed)
         return false;
     bool ack = (s->cr1 & CR1_ACK) != 0;
@@ -200,6 +208,8 @@ bool sim_i2c_receive(struct ferry_sim *b, uint8_t byte)
 uint8_t sim_i2c_send(struct ferry_sim *b)
 {
     struct sim_i2c *s = &b->s.i2c;
+    if (b->s.rom.active)
+        return sim_rom_i2c_send(b);
     if (!s->addressed)
         return 0xFF; /* nobody pulls SDA */
     b->s.counters.i2c_from_node++;
@@ -235,6 +245,8 @@ void sim_i2c_sent(struct ferry_sim *b, bool ack)
 void sim_i2c_stop(struct ferry_sim *b)
 {
     struct sim_i2c *s = &b->s.i2c;
+    if (b->s.rom.active)
+        sim_rom_i2c_stop(b);
     if (s->addressed && (s->cr1 & CR1_ACK))
         s->sr1 |= SR1_STOPF; /* not after a NACK (18.6.6) */
     s->addressed = s->shift_full = false;

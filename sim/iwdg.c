@@ -3,13 +3,12 @@
 
 #include <string.h>
 
-#define LSI_HZ        32000u
-#define KEY_RELOAD    0xAAAAu
-#define KEY_UNLOCK    0x5555u
-#define KEY_START     0xCCCCu
-#define SR_BUSY       3u   /* PVU and RVU */
-#define UPDATE_US     160u /* five LSI cycles */
-#define OPTION_WDG_SW (1u << 5)
+#define LSI_HZ     32000u
+#define KEY_RELOAD 0xAAAAu
+#define KEY_UNLOCK 0x5555u
+#define KEY_START  0xCCCCu
+#define SR_BUSY    3u   /* PVU and RVU */
+#define UPDATE_US  160u /* five LSI cycles */
 
 static uint64_t period_ps(const struct sim_iwdg *w)
 {
@@ -27,7 +26,7 @@ void sim_iwdg_reset(struct ferry_sim *b)
 {
     b->s.iwdg = (struct sim_iwdg){.rlr = 0xFFFu};
     b->s.timer[SIM_T_IWDG] = SIM_NEVER;
-    if (!(b->s.flash.optcr & OPTION_WDG_SW)) { /* hardware watchdog by option byte */
+    if (!(b->s.flash.optcr & b->chip->iwdg_software)) { /* hardware watchdog by option byte */
         b->s.iwdg.running = true;
         reload(b);
     }
@@ -36,6 +35,10 @@ void sim_iwdg_reset(struct ferry_sim *b)
 void sim_iwdg_expired(struct ferry_sim *b)
 {
     sim_timer_set(b, SIM_T_IWDG, SIM_NEVER);
+    if (b->s.rom.active) { /* ST's boot loader feeds it (AN2606) */
+        reload(b);
+        return;
+    }
     sim_request_reset(b, SIM_RESET_IWDG | SIM_RESET_PIN);
 }
 

@@ -31,12 +31,16 @@ static const char help[] =
     "usage: ferry-sim --board NAME [--flash FILE[@ADDRESS]]... [options]\n"
     "A virtual board that runs the files you would flash, byte for byte.\n"
     "\n"
-    "  --board NAME          stm32f411_blackpill, stm32f411_single, stm32f407_discovery\n"
+    "  --board NAME          stm32f411_blackpill, stm32f411_single, stm32f407_discovery,\n"
+    "                        nucleo_l432kc\n"
     "  --flash FILE.bin@ADDR raw bytes at an address (default: start of flash)\n"
     "  --flash FILE.hex      Intel HEX, option bytes included\n"
     "  --state FILE          keep the flash there across runs; --flash is used only while FILE\n"
     "                        does not exist\n"
     "  --uart pty[:LINK]     console UART on a pseudo-terminal, with a symbolic link LINK to it\n"
+    "  --rom-uart pty[:LINK] UART of ST's boot loader, where it is not the console\n"
+    "  --rom-quirk NAME      a habit of that boot loader, or no-NAME; repeatable (same document)\n"
+    "  --boot0               BOOT0 is high: ST's boot loader starts\n"
     "  --control SOCKET      control socket, JSON lines (docs/VIRTUAL_BOARD.md)\n"
     "  --bus SOCKET          SPI, I2C and lines for a gateway outside (same document)\n"
     "  --events FILE         events as JSON lines; - is standard output\n"
@@ -71,6 +75,9 @@ enum {
     OPT_UID,
     OPT_NO_HSE,
     OPT_NO_PLL,
+    OPT_BOOT0,
+    OPT_ROM_UART,
+    OPT_ROM_QUIRK,
     OPT_SEED,
     OPT_QUIET,
     OPT_HELP,
@@ -93,6 +100,9 @@ static const struct option long_options[] = {
     {"uid", required_argument, NULL, OPT_UID},
     {"no-hse", no_argument, NULL, OPT_NO_HSE},
     {"no-pll", no_argument, NULL, OPT_NO_PLL},
+    {"boot0", no_argument, NULL, OPT_BOOT0},
+    {"rom-uart", required_argument, NULL, OPT_ROM_UART},
+    {"rom-quirk", required_argument, NULL, OPT_ROM_QUIRK},
     {"seed", required_argument, NULL, OPT_SEED},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"help", no_argument, NULL, OPT_HELP},
@@ -177,9 +187,15 @@ static int take_text(struct app_options *o, int option, const char *value)
         o->state = value;
         return 0;
     case OPT_UART:
+    case OPT_ROM_UART:
         if (strcmp(value, "pty") != 0 && (strncmp(value, "pty:", 4) != 0 || value[4] == 0))
-            return usage("--uart wants pty or pty:LINK", value);
-        o->uart = value;
+            return usage("--uart and --rom-uart want pty or pty:LINK", value);
+        *(option == OPT_UART ? &o->uart : &o->rom_uart) = value;
+        return 0;
+    case OPT_ROM_QUIRK:
+        if (o->rom_quirk_count == APP_MAX_FILES)
+            return usage("too many --rom-quirk", NULL);
+        o->rom_quirks[o->rom_quirk_count++] = value;
         return 0;
     case OPT_CONTROL:
         o->control = value;
@@ -210,6 +226,9 @@ static void take_flag(struct app_options *o, int option)
         break;
     case OPT_NO_PLL:
         o->sim.no_pll = true;
+        break;
+    case OPT_BOOT0:
+        o->sim.boot0_high = true;
         break;
     default:
         o->quiet = true;
@@ -314,6 +333,21 @@ static void print_flash_hash(struct app *app)
         fprintf(app->info, "whole flash (%zu bytes)\n       sha256 %s\n", size, sha);
 }
 
+static bool set_quirks(struct app *app)
+{
+    for (int i = 0; i < app->options.rom_quirk_count; i++) {
+        const char *name = app->options.rom_quirks[i];
+        if (ferry_sim_rom_quirk(app->sim, name) == FERRY_SIM_OK)
+            continue;
+        fprintf(stderr, "ferry-sim: --rom-quirk %s: no such habit; there is:\n", name);
+        for (unsigned n = 0; ferry_sim_rom_quirk_name(n); n++)
+            fprintf(stderr, "  %s\n", ferry_sim_rom_quirk_name(n));
+        app->exit_code = EXIT_USAGE;
+        return false;
+    }
+    return true;
+}
+
 static bool set_up(struct app *app)
 {
     struct app_options *o = &app->options;
@@ -325,7 +359,7 @@ static bool set_up(struct app *app)
         app->exit_code = rc == FERRY_SIM_E_BOARD ? EXIT_USAGE : EXIT_FAILURE;
         return false;
     }
-    if (!fill_flash(app) || !open_events(app) || app_pty_open(app) != 0 ||
+    if (!set_quirks(app) || !fill_flash(app) || !open_events(app) || app_pty_open(app) != 0 ||
         app_control_open(app) != 0 || app_bus_open(app) != 0)
         return false;
     print_flash_hash(app);
@@ -379,11 +413,10 @@ static int64_t to_wait_ns(struct app *app, struct pace *p)
 
 static void wait_outside(struct app *app, int timeout_ms)
 {
-    struct pollfd fds[3 + APP_MAX_CLIENTS + APP_BUS_CLIENTS];
+    struct pollfd fds[2 + APP_PTYS + APP_MAX_CLIENTS + APP_BUS_CLIENTS];
     size_t n = app_control_poll(app, fds, 1 + APP_MAX_CLIENTS);
     n += app_bus_poll(app, fds + n);
-    if (app_pty_wants_input(app))
-        fds[n++] = (struct pollfd){.fd = app->pty.master, .events = POLLIN};
+    n += app_pty_poll(app, fds + n);
     poll(fds, (nfds_t)n, timeout_ms);
 }
 
@@ -396,7 +429,8 @@ static uint64_t idle_ns(const struct app *app)
 
 static void run_slice(struct app *app, struct pace *p)
 {
-    bool attended = app->options.uart || app->options.control || app->options.bus;
+    bool attended =
+        app->options.uart || app->options.rom_uart || app->options.control || app->options.bus;
     uint64_t start = ferry_sim_time_ns(app->sim), limit = start + SLICE_NS;
     uint64_t idle = idle_ns(app);
     if (app->options.until_ns && limit > app->options.until_ns)
@@ -472,7 +506,9 @@ int main(int argc, char **argv)
     bool events_on_stdout = app.options.events && strcmp(app.options.events, "-") == 0;
     app.info = events_on_stdout ? stderr : stdout;
     app.tty = isatty(fileno(app.info)) == 1;
-    app.pty.master = app.pty.slave = app.listener = app.bus_listener = -1;
+    app.listener = app.bus_listener = -1;
+    for (size_t i = 0; i < APP_PTYS; i++)
+        app.pty[i].master = app.pty[i].slave = -1;
     for (size_t i = 0; i < APP_MAX_CLIENTS; i++)
         app.clients[i].fd = -1;
     for (size_t i = 0; i < APP_BUS_CLIENTS; i++)

@@ -29,7 +29,7 @@ int ferry_sim_load(struct ferry_sim *sim, uint32_t address, const void *data, si
     uint32_t option = address - SIM_OPTION_BASE;
     if (size == 0)
         return FERRY_SIM_OK;
-    if (option < OPTION_BYTES)
+    if (option < OPTION_BYTES && sim->chip->family == SIM_FAMILY_F4)
         return load_options(sim, option, data, size);
     if (offset >= sim->chip->flash_size || size > sim->chip->flash_size - offset)
         return FERRY_SIM_E_RANGE;
@@ -162,6 +162,24 @@ void ferry_sim_set_option_bytes(struct ferry_sim *sim, uint32_t optcr)
     sim_flash_store_options(sim, optcr);
 }
 
+/* RM0383 3.6.3, RM0394 3.4.1: AA is level 0, CC is 2, all else is 1. */
+unsigned ferry_sim_rdp_level(const struct ferry_sim *sim)
+{
+    uint32_t rdp = (sim->s.flash.optcr_stored >> sim->chip->rdp_shift) & 0xFFu;
+    return rdp == 0xAAu ? 0 : rdp == 0xCCu ? 2 : 1;
+}
+
+unsigned ferry_sim_bor_level(const struct ferry_sim *sim)
+{
+    uint32_t stored = sim->s.flash.optcr_stored;
+    return sim->chip->family == SIM_FAMILY_L4 ? (stored >> 8) & 7u : 3u - ((stored >> 2) & 3u);
+}
+
+bool ferry_sim_sector_protected(const struct ferry_sim *sim, size_t sector)
+{
+    return sector < sim->chip->sector_count && sim_flash_protected(sim, sector);
+}
+
 /* ---- snapshot: flash in chunks, and only those that changed since are copied back ---- */
 
 struct ferry_sim_snapshot {
@@ -170,9 +188,14 @@ struct ferry_sim_snapshot {
     uint8_t *memory; /* RAM, CCM, cells, view, old, option bytes */
 };
 
+static size_t ecc_size(const struct ferry_sim *b)
+{
+    return b->ecc_bad ? b->chip->flash_size / 8u : 0;
+}
+
 static size_t memory_size(const struct ferry_sim *b)
 {
-    return sim_ram_total(b) + 3u * (size_t)b->chip->flash_size + SIM_OPTION_SIZE;
+    return sim_ram_total(b) + 3u * (size_t)b->chip->flash_size + SIM_OPTION_SIZE + ecc_size(b);
 }
 
 struct ferry_sim_snapshot *ferry_sim_snapshot(struct ferry_sim *sim)
@@ -193,6 +216,8 @@ struct ferry_sim_snapshot *ferry_sim_snapshot(struct ferry_sim *sim)
     memcpy(memory + ram + flash, sim->view, flash);
     memcpy(memory + ram + 2 * flash, sim->old, flash);
     memcpy(memory + ram + 3 * flash, sim->option, SIM_OPTION_SIZE);
+    if (sim->ecc_bad)
+        memcpy(memory + ram + 3 * flash + SIM_OPTION_SIZE, sim->ecc_bad, ecc_size(sim));
     return shot;
 }
 
@@ -210,6 +235,8 @@ static void restore_flash(struct ferry_sim *b, const struct ferry_sim_snapshot *
         sim_cpu_flush(b, (uint32_t)at, SIM_CHUNK);
     }
     memcpy(b->option, cells + 3 * flash, SIM_OPTION_SIZE);
+    if (b->ecc_bad)
+        memcpy(b->ecc_bad, cells + 3 * flash + SIM_OPTION_SIZE, ecc_size(b));
 }
 
 int ferry_sim_restore(struct ferry_sim *sim, const struct ferry_sim_snapshot *snapshot)
@@ -219,6 +246,8 @@ int ferry_sim_restore(struct ferry_sim *sim, const struct ferry_sim_snapshot *sn
     uint32_t generation = sim->s.next_gen; /* never goes back: it names contents */
     bool remapped = sim->s.system_memory != snapshot->s.system_memory;
     sim->s.system_memory = snapshot->s.system_memory;
+    sim->s.flash.ecc_bad_count = snapshot->s.flash.ecc_bad_count;
+    remapped = remapped || sim->ecc_hooked != (sim->s.flash.ecc_bad_count != 0);
     if (++sim->restores > ENGINE_LIFE || remapped) {
         int rc = sim_cpu_reopen(sim);
         if (rc != FERRY_SIM_OK)
@@ -227,6 +256,8 @@ int ferry_sim_restore(struct ferry_sim *sim, const struct ferry_sim_snapshot *sn
     restore_flash(sim, snapshot);
     sim->s = snapshot->s;
     sim->s.next_gen = generation;
+    if (sim->chip->family == SIM_FAMILY_L4)
+        sim_flash_store_options(sim, sim->s.flash.optcr_stored);
     sim->s.timer[SIM_T_SPI] = sim->s.timer[SIM_T_I2C] = SIM_NEVER; /* their master is gone */
     memcpy(sim->ram, snapshot->memory, sim_ram_total(sim));
     sim_cpu_flush_ram(sim);

@@ -3,23 +3,50 @@
 
 #include <string.h>
 
+#define L4_NSWBOOT0 (1u << 26)
+#define L4_NBOOT0   (1u << 27)
+
 static const char *reset_name(uint32_t flags)
 {
     if (flags & SIM_RESET_POR)
         return "power-on";
     if (flags & SIM_RESET_IWDG)
         return "watchdog";
+    if (flags & SIM_RESET_OBL)
+        return "option bytes";
     return (flags & SIM_RESET_SOFT) ? "software" : "pin";
+}
+
+static bool boot0(const struct ferry_sim *b)
+{
+    uint32_t optr = b->s.flash.optcr_stored;
+    if (b->chip->family == SIM_FAMILY_L4 && !(optr & L4_NSWBOOT0))
+        return !(optr & L4_NBOOT0); /* RM0394 2.6: an option bit in place of the pin */
+    return b->s.boot0_high;
 }
 
 /* RM0383 2.4: BOOT0 is latched at a reset. It decides which memory shows at address 0, and that
  * cannot be remapped in the engine: it is made anew. BOOT1 (PB2) is taken to be low. */
 static void latch_boot_mode(struct ferry_sim *b)
 {
-    if (b->s.system_memory == b->s.boot0_high)
+    bool empty = b->s.rom.empty && sim_rom_quirk(b, FERRY_SIM_ROM_EMPTY_CHECK);
+    bool system_memory = boot0(b) || empty;
+    bool torn = b->s.flash.ecc_bad_count != 0; /* reads of flash must be told, or need not be */
+    if (b->s.system_memory == system_memory && b->ecc_hooked == torn)
         return;
-    b->s.system_memory = b->s.boot0_high;
+    b->s.system_memory = system_memory;
     sim_cpu_reopen(b);
+}
+
+/* RM0394 2.6: whether flash is blank is looked at when the option bytes are loaded: at power-on and
+ * when a program asks for it, not at other resets. */
+static void check_empty(struct ferry_sim *b, uint32_t cause)
+{
+    uint32_t first;
+    memcpy(&first, b->view, sizeof first);
+    if (b->chip->empty_check && ((cause & SIM_RESET_POR) || b->s.options_reload))
+        b->s.rom.empty = first == 0xFFFFFFFFu;
+    b->s.options_reload = false;
 }
 
 static void reset_core(struct ferry_sim *b)
@@ -39,6 +66,7 @@ static void reset_logic(struct ferry_sim *b, uint32_t cause)
     b->dead = b->bus_fault = b->watch_masks = false;
     b->s.unclocked_told = 0;
     sim_replay_forget(b);
+    sim_rom_stop(b);
     sim_flash_abort(b);
     sim_flash_reset(b);
     sim_rcc_reset(b, cause);
@@ -65,8 +93,11 @@ void sim_reset_chip(struct ferry_sim *b, uint32_t cause)
     reset_logic(b, cause);
     b->s.counters.resets++;
     sim_event(b, FERRY_SIM_EV_RESET, cause, 0, 0, reset_name(cause));
+    check_empty(b, cause);
     latch_boot_mode(b);
     reset_core(b);
+    if (b->s.system_memory)
+        sim_rom_start(b);
 }
 
 static uint32_t ram_noise(uint32_t seed, uint32_t word)
@@ -108,6 +139,7 @@ void ferry_sim_power_off(struct ferry_sim *sim)
         if (!outside)
             sim->s.timer[t] = SIM_NEVER;
     }
+    sim_rom_stop(sim);
     sim_gpio_show(sim);
     sim_event(sim, FERRY_SIM_EV_POWER, 0, 0, 0, "");
     sim_spi_abort(sim);

@@ -1,4 +1,4 @@
-/* The board's console on a pseudo-terminal. */
+/* UARTs of the board on pseudo-terminals. */
 #define _GNU_SOURCE
 #include "app.h"
 
@@ -17,7 +17,7 @@ static void on_byte(void *ctx, struct ferry_sim *sim, unsigned port, uint8_t byt
 {
     (void)sim;
     (void)port;
-    struct app_pty *p = &((struct app *)ctx)->pty;
+    struct app_pty *p = ctx;
     if (p->out_count == APP_PTY_OUT) { /* nobody reads: as on a wire, the bytes are gone */
         p->out_head = (p->out_head + 1u) % APP_PTY_OUT;
         p->out_count--;
@@ -55,12 +55,8 @@ static bool open_pair(struct app_pty *p)
     return tcsetattr(p->slave, TCSANOW, &t) == 0;
 }
 
-int app_pty_open(struct app *app)
+static int open_pty(struct app *app, struct app_pty *p, const char *name, const char *spec)
 {
-    struct app_pty *p = &app->pty;
-    const char *spec = app->options.uart;
-    if (!spec)
-        return 0;
     if (!open_pair(p)) {
         fprintf(stderr, "ferry-sim: pty: %s\n", strerror(errno));
         return -1;
@@ -72,16 +68,34 @@ int app_pty_open(struct app *app)
             return -1;
         }
     }
-    ferry_sim_on_uart(app->sim, 0, on_byte, app);
+    p->sim = app->sim;
+    ferry_sim_on_uart(app->sim, p->port, on_byte, p);
     if (!app->options.quiet)
-        fprintf(app->info, "uart   %s%s%s\n", p->path, p->link ? " = " : "",
+        fprintf(app->info, "%-6s %s%s%s\n", name, p->path, p->link ? " = " : "",
                 p->link ? p->link : "");
     return 0;
 }
 
-void app_pty_close(struct app *app)
+int app_pty_open(struct app *app)
 {
-    struct app_pty *p = &app->pty;
+    const struct app_options *o = &app->options;
+    int rom_port = ferry_sim_rom_port(app->sim);
+    if (o->uart && open_pty(app, &app->pty[0], "uart", o->uart) != 0)
+        return -1;
+    if (!o->rom_uart)
+        return 0;
+    if (rom_port < 0 || (rom_port == 0 && o->uart)) {
+        fprintf(stderr, rom_port < 0 ? "ferry-sim: ST's boot loader has no UART on this board\n"
+                                     : "ferry-sim: on this board ST's boot loader is on the "
+                                       "console's pins: use --uart alone\n");
+        return -1;
+    }
+    app->pty[1].port = (unsigned)rom_port;
+    return open_pty(app, &app->pty[1], "rom", o->rom_uart);
+}
+
+static void close_pty(struct app_pty *p)
+{
     if (p->link)
         unlink(p->link);
     if (p->slave >= 0)
@@ -92,52 +106,69 @@ void app_pty_close(struct app *app)
     p->master = p->slave = -1;
 }
 
+void app_pty_close(struct app *app)
+{
+    for (size_t i = 0; i < APP_PTYS; i++)
+        close_pty(&app->pty[i]);
+}
+
 /* The client's termios says at which rate it sends. */
-static void follow_baud(struct app *app)
+static void follow_baud(struct app_pty *p)
 {
     static const struct {
         speed_t code;
         uint32_t baud;
-    } rates[] = {{B9600, 9600},     {B19200, 19200},     {B38400, 38400},     {B57600, 57600},
-                 {B115200, 115200}, {B230400, 230400},   {B460800, 460800},   {B500000, 500000},
-                 {B921600, 921600}, {B1000000, 1000000}, {B1500000, 1500000}, {B2000000, 2000000}};
+    } rates[] = {{B1200, 1200},       {B2400, 2400},       {B4800, 4800},      {B9600, 9600},
+                 {B19200, 19200},     {B38400, 38400},     {B57600, 57600},    {B115200, 115200},
+                 {B230400, 230400},   {B460800, 460800},   {B500000, 500000},  {B921600, 921600},
+                 {B1000000, 1000000}, {B1500000, 1500000}, {B2000000, 2000000}};
     struct termios t;
-    if (tcgetattr(app->pty.master, &t) != 0)
+    if (tcgetattr(p->master, &t) != 0)
         return;
     for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
         if (rates[i].code == cfgetospeed(&t))
-            ferry_sim_uart_baud(app->sim, 0, rates[i].baud);
+            ferry_sim_uart_baud(p->sim, p->port, rates[i].baud);
     }
 }
 
-bool app_pty_wants_input(const struct app *app)
+static bool wants_input(const struct app_pty *p)
 {
-    return app->pty.master >= 0 && ferry_sim_uart_queued(app->sim, 0) < QUEUE_AHEAD;
+    return p->master >= 0 && ferry_sim_uart_queued(p->sim, p->port) < QUEUE_AHEAD;
+}
+
+size_t app_pty_poll(const struct app *app, struct pollfd *fds)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < APP_PTYS; i++) {
+        if (wants_input(&app->pty[i]))
+            fds[n++] = (struct pollfd){.fd = app->pty[i].master, .events = POLLIN};
+    }
+    return n;
 }
 
 /* The client flushed its output (tcflush): what is not on the wire yet never goes there. */
-static void drop_input(struct app *app)
+static void drop_input(struct app_pty *p)
 {
-    tcflush(app->pty.master, TCIFLUSH);
-    ferry_sim_uart_flush(app->sim, 0);
+    tcflush(p->master, TCIFLUSH);
+    ferry_sim_uart_flush(p->sim, p->port);
 }
 
 /* In packet mode each read begins with a byte that is 0 before data (ioctl_tty(2), TIOCPKT). */
-static void to_board(struct app *app)
+static void to_board(struct app_pty *p)
 {
     uint8_t buffer[1 + QUEUE_AHEAD];
-    if (!app_pty_wants_input(app))
+    if (!wants_input(p))
         return;
-    ssize_t n = read(app->pty.master, buffer, sizeof buffer);
+    ssize_t n = read(p->master, buffer, sizeof buffer);
     if (n <= 0)
         return;
     if (buffer[0] != TIOCPKT_DATA) {
         if ((buffer[0] & TIOCPKT_FLUSHWRITE) != 0)
-            drop_input(app);
+            drop_input(p);
         return;
     }
-    follow_baud(app);
-    ferry_sim_uart_send(app->sim, 0, buffer + 1, (size_t)n - 1);
+    follow_baud(p);
+    ferry_sim_uart_send(p->sim, p->port, buffer + 1, (size_t)n - 1);
 }
 
 static void from_board(struct app_pty *p)
@@ -155,8 +186,10 @@ static void from_board(struct app_pty *p)
 
 void app_pty_serve(struct app *app)
 {
-    if (app->pty.master < 0)
-        return;
-    to_board(app);
-    from_board(&app->pty);
+    for (size_t i = 0; i < APP_PTYS; i++) {
+        if (app->pty[i].master < 0)
+            continue;
+        to_board(&app->pty[i]);
+        from_board(&app->pty[i]);
+    }
 }

@@ -94,8 +94,9 @@ static void check_limits(struct ferry_sim *b)
     uint32_t latency = b->s.flash.acr & 0xFu;
     uint32_t last = (uint32_t)c->wait_state_count - 1u;
     uint32_t flash_mhz = c->wait_state_mhz[latency < last ? latency : last];
-    uint32_t vos = (r->pwr_cr >> 14) & 3u;
-    bool pll = r->sws == SW_PLL;
+    bool l4 = c->family == SIM_FAMILY_L4;
+    uint32_t vos = (r->pwr_cr >> (l4 ? 9 : 14)) & 3u;
+    bool pll = l4 || r->sws == SW_PLL;
     warn(b, r->hclk_hz > flash_mhz * MHZ, &r->warned_wait_states,
          "flash wait states too few for this HCLK: the chip would misread");
     warn(b, pll && r->hclk_hz > c->vos_mhz[vos] * MHZ, &r->warned_voltage,
@@ -104,13 +105,13 @@ static void check_limits(struct ferry_sim *b)
          &r->warned_apb, "APB clock above its limit");
 }
 
-static void set_clocks(struct ferry_sim *b, uint32_t sysclk)
+void sim_rcc_set_clocks(struct ferry_sim *b, uint32_t sysclk, uint32_t ppre1, uint32_t ppre2)
 {
     struct sim_rcc *r = &b->s.rcc;
     uint32_t hclk = sysclk >> ahb_shift((r->cfgr >> 4) & 0xFu);
     r->sysclk_hz = sysclk;
-    r->pclk_hz[0] = hclk >> apb_shift((r->cfgr >> 10) & 7u);
-    r->pclk_hz[1] = hclk >> apb_shift((r->cfgr >> 13) & 7u);
+    r->pclk_hz[0] = hclk >> apb_shift(ppre1);
+    r->pclk_hz[1] = hclk >> apb_shift(ppre2);
     if (hclk != 0 && hclk != r->hclk_hz) {
         uint32_t left = r->ps_per_cycle ? sim_systick_left(b) : 0;
         uint32_t cycles = r->ps_per_cycle ? sim_cyccnt(b) : 0;
@@ -126,6 +127,10 @@ static void set_clocks(struct ferry_sim *b, uint32_t sysclk)
 void sim_rcc_update(struct ferry_sim *b)
 {
     struct sim_rcc *r = &b->s.rcc;
+    if (b->chip->family == SIM_FAMILY_L4) {
+        sim_rcc_l4_update(b);
+        return;
+    }
     uint32_t wanted = r->cfgr & 3u;
     uint64_t next = SIM_NEVER;
     if (source_ready(b, wanted) && source_hz(b, wanted) != 0) {
@@ -135,12 +140,16 @@ void sim_rcc_update(struct ferry_sim *b)
         next = next <= b->s.now_ps ? SIM_NEVER : next;
     }
     sim_timer_set(b, SIM_T_RCC, next);
-    set_clocks(b, source_hz(b, r->sws));
+    sim_rcc_set_clocks(b, source_hz(b, r->sws), (r->cfgr >> 10) & 7u, (r->cfgr >> 13) & 7u);
 }
 
 void sim_rcc_reset(struct ferry_sim *b, uint32_t cause)
 {
     struct sim_rcc *r = &b->s.rcc;
+    if (b->chip->family == SIM_FAMILY_L4) {
+        sim_rcc_l4_reset(b, cause);
+        return;
+    }
     uint32_t flags = (cause & SIM_RESET_POR) ? 0 : r->csr & CSR_FLAGS;
     memset(r, 0, sizeof *r);
     r->cr = 0x80u | CR_HSION;

@@ -9,6 +9,7 @@
 
 #include "chip.h"
 #include "ferry_sim.h"
+#include "rom.h"
 
 #include <unicorn/unicorn.h>
 
@@ -31,6 +32,8 @@
 #define SIM_PERIPH_SPAN    0x28000u
 #define SIM_ROM_BASE       0x1FFF0000u /* system memory, OTP, unique id */
 #define SIM_ROM_SIZE       0x8000u
+#define SIM_HIGH_BASE      0x48000000u /* the L4's ports */
+#define SIM_HIGH_SPAN      0x2000u
 #define SIM_OPTION_BASE    0x1FFFC000u
 #define SIM_OPTION_SIZE    0x1000u
 #define SIM_REGIONS        48u
@@ -70,7 +73,8 @@ enum {
 #define SIM_CFSR_INVPC       (1u << 18)
 #define SIM_CFSR_DIVBYZERO   (1u << 25)
 
-/* RCC_CSR reset flags (RM0383 6.3.17). */
+/* RCC_CSR reset flags (RM0383 6.3.17); OBL is the L4's, and elsewhere in its register. */
+#define SIM_RESET_OBL  (1u << 24)
 #define SIM_RESET_BOR  (1u << 25)
 #define SIM_RESET_PIN  (1u << 26)
 #define SIM_RESET_POR  (1u << 27)
@@ -87,6 +91,8 @@ enum sim_timer {
     SIM_T_TICK,
     SIM_T_SPI,     /* the byte on the wires ends */
     SIM_T_I2C,     /* the same; or the master gives up waiting */
+    SIM_T_ROM,     /* ST's boot loader goes on */
+    SIM_T_ROM_TX,  /* its byte on the UART ends */
     SIM_T_UART_IN, /* next byte from the host is at the pin, per port */
     SIM_T_USART_TX = SIM_T_UART_IN + SIM_UART_PORTS, /* shift register empty, per USART */
     SIM_T_USART_IDLE = SIM_T_USART_TX + SIM_USARTS,  /* line idle for a frame, per USART */
@@ -109,7 +115,7 @@ struct sim_nvic {
 struct sim_rcc {
     uint32_t cr, pllcfgr, cfgr, cir, csr, bdcr;
     uint32_t rstr[4], enr[4], lpenr[4], other[40];
-    uint64_t hsi_ready_ps, hse_ready_ps, pll_ready_ps, lsi_ready_ps;
+    uint64_t msi_ready_ps, hsi_ready_ps, hse_ready_ps, pll_ready_ps, lsi_ready_ps;
     uint32_t sws;
     uint32_t sysclk_hz, hclk_hz, pclk_hz[2]; /* pclk_hz: APB1, APB2 */
     uint64_t ps_per_cycle;
@@ -129,14 +135,18 @@ struct sim_flash {
     bool key_locked_out, optkey_locked_out;
     uint64_t busy_until_ps;
     bool op_erase; /* the operation under way */
-    uint32_t op_offset, op_size, op_old, op_sector;
+    uint32_t op_offset, op_size, op_sector;
+    uint64_t op_old;
     bool stale_any;
     uint8_t stale_sector[FERRY_SIM_MAX_SECTORS];
     struct sim_weak_word weak[SIM_WEAK_WORDS];
     uint32_t weak_count;
     struct sim_weak_word op_weak[SIM_WEAK_WORDS]; /* as they were when the last operation began */
     uint32_t op_weak_count;
-    uint64_t ops; /* erase and program operations begun */
+    uint32_t eccr, wrp[2], wrp_stored[2], pg_low, pg_offset; /* L4 only, from here... */
+    bool pg_half;
+    uint32_t ecc_bad_count; /* ...to here */
+    uint64_t ops;           /* erase and program operations begun */
     uint64_t cut_at;
     struct ferry_sim_cut_plan cut;
     uint32_t chunk_gen[SIM_MAX_CHUNKS];
@@ -162,6 +172,7 @@ struct sim_uart_line { /* host side of a port */
     uint64_t free_ps; /* the wire towards the node is free from here */
     uint32_t noise;
     bool unplugged;
+    uint8_t parity; /* enum ferry_sim_parity */
 };
 
 struct sim_dma_stream {
@@ -242,6 +253,7 @@ struct sim_state {
     uint32_t held_cause;       /* SIM_RESET_*: for when it is let go */
     uint32_t reset_pending;    /* SIM_RESET_* asked for by the chip itself */
     bool cut_pending;
+    bool options_reload; /* the reset to come loads the option bytes anew */
     uint32_t led_shown;
     uint32_t next_gen;
     uint64_t unclocked_told; /* by peripheral: misuse is said once a reset */
@@ -255,6 +267,7 @@ struct sim_state {
     struct sim_iwdg iwdg;
     struct sim_spi spi;
     struct sim_i2c i2c;
+    struct sim_rom rom;
     uint32_t store[SIM_STORES][SIM_PERIPH_GRANULE / 4];
     struct ferry_sim_counters counters;
 };
@@ -364,14 +377,17 @@ struct ferry_sim {
     bool ram_executed;
     bool mpu_changed; /* the guards are not yet as the MPU's registers say */
 
-    uint8_t *cells;  /* what the flash holds */
-    uint8_t *view;   /* what the core sees: cells, but for stale cache lines and weak bits */
-    uint8_t *old;    /* contents before the last erase of each sector */
-    uint8_t *ram;    /* RAM, then CCM */
-    uint8_t *rom;    /* system memory, OTP, unique id: 32 KB at 0x1FFF0000 */
-    uint8_t *option; /* 4 KB at 0x1FFFC000 */
+    uint8_t *cells;   /* what the flash holds */
+    uint8_t *view;    /* what the core sees: cells, but for stale cache lines and weak bits */
+    uint8_t *old;     /* contents before the last erase of each sector */
+    uint8_t *ram;     /* RAM, then CCM */
+    uint8_t *rom;     /* system memory, OTP, unique id: 32 KB at 0x1FFF0000 */
+    uint8_t *option;  /* 4 KB at 0x1FFFC000 */
+    uint8_t *ecc_bad; /* L4: per double word; see flash_l4.c. NULL elsewhere */
+    bool ecc_hooked;  /* the engine tells reads of flash */
     uint32_t sector_offset[FERRY_SIM_MAX_SECTORS];
-    uint8_t granule[SIM_PERIPH_SPAN / SIM_PERIPH_GRANULE]; /* periph index + 1, 0: none */
+    uint8_t granule[(SIM_PERIPH_SPAN + SIM_HIGH_SPAN) /
+                    SIM_PERIPH_GRANULE]; /* periph index + 1, 0: none */
     bool flush_pending;
     uint32_t flush_low, flush_high; /* flash offsets whose translated code is stale */
 
@@ -521,6 +537,7 @@ void sim_rcc_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_
 void sim_rcc_reset(struct ferry_sim *b, uint32_t cause);
 /** A ready time has come, or a register changed: recompute the clock tree. */
 void sim_rcc_update(struct ferry_sim *b);
+void sim_rcc_set_clocks(struct ferry_sim *b, uint32_t sysclk, uint32_t ppre1, uint32_t ppre2);
 uint32_t sim_pwr_read(struct ferry_sim *b, unsigned index, uint32_t offset);
 void sim_pwr_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
                    uint32_t mask);
@@ -535,14 +552,23 @@ void sim_flash_store(struct ferry_sim *b, uint32_t offset, unsigned size, uint32
 void sim_flash_finish(struct ferry_sim *b);
 /** Power or reset struck: an operation under way is torn. */
 void sim_flash_abort(struct ferry_sim *b);
+/** One erase or program operation begins: counted, told, cut. @return false: the power is gone */
+bool sim_flash_operation(struct ferry_sim *b, bool erase, uint32_t offset, uint32_t size,
+                         uint64_t value, int sector);
+/** It takes this long. */
+void sim_flash_busy(struct ferry_sim *b, uint64_t duration_ps);
+/** By the option bytes. */
+bool sim_flash_protected(const struct ferry_sim *b, size_t sector);
 void sim_flash_jitter(struct ferry_sim *b);
 /** Cells changed from outside: show them. */
 void sim_flash_changed(struct ferry_sim *b, uint32_t offset, uint32_t size);
 void sim_flash_store_options(struct ferry_sim *b, uint32_t optcr);
 int sim_flash_sector_of(const struct ferry_sim *b, uint32_t offset);
+void sim_flash_error(struct ferry_sim *b, uint32_t flag, uint32_t offset, const char *text);
+void sim_flash_irq(struct ferry_sim *b);
 /* flash_model.c: cells, cuts, cache */
 void sim_cells_erase(struct ferry_sim *b, uint32_t offset, uint32_t size, int sector);
-void sim_cells_program(struct ferry_sim *b, uint32_t offset, unsigned size, uint32_t value);
+void sim_cells_program(struct ferry_sim *b, uint32_t offset, unsigned size, uint64_t value);
 void sim_cells_tear(struct ferry_sim *b, uint32_t seed, bool unstable);
 void sim_cells_revert(struct ferry_sim *b);
 void sim_cache_control(struct ferry_sim *b, uint32_t before, uint32_t after);
@@ -571,6 +597,9 @@ void sim_usart_dma_ready(struct ferry_sim *b, enum sim_dma_source source, unsign
 /** The next queued byte of a port is at the node's pin. */
 void sim_line_arrived(struct ferry_sim *b, unsigned port);
 void sim_line_schedule(struct ferry_sim *b, unsigned port);
+/** A byte of the node is on a port's wire at this rate: noise, wrong rate, callback. */
+void sim_line_from_node(struct ferry_sim *b, unsigned port, uint32_t baud, uint8_t byte);
+bool sim_baud_differs(uint32_t a, uint32_t b);
 
 uint32_t sim_spi_read(struct ferry_sim *b, unsigned index, uint32_t offset);
 void sim_spi_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
@@ -609,6 +638,8 @@ void sim_i2c_wire_look(struct ferry_sim *b);
 uint32_t sim_dma_read(struct ferry_sim *b, unsigned index, uint32_t offset);
 void sim_dma_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_t value,
                    uint32_t mask);
+/** Memory that DMA reaches: RAM but not CCM, and flash for reading. */
+uint8_t *sim_dma_memory(struct ferry_sim *b, uint32_t address, unsigned size, bool to_memory);
 void sim_dma_reset(struct ferry_sim *b, unsigned index);
 /** A peripheral asks for one transfer. @return false when no stream serves it */
 bool sim_dma_request(struct ferry_sim *b, enum sim_dma_source source, unsigned index);
@@ -618,6 +649,8 @@ void sim_iwdg_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32
                     uint32_t mask);
 void sim_iwdg_reset(struct ferry_sim *b);
 void sim_iwdg_expired(struct ferry_sim *b);
+
+#include "l4.h"
 
 /** Bytes of RAM and CCM together. */
 static inline size_t sim_ram_total(const struct ferry_sim *b)

@@ -29,7 +29,8 @@ static const struct sim_periph *periph_of(const struct ferry_sim *b, unsigned in
 {
     for (size_t i = 0; i < b->chip->periph_count; i++) {
         const struct sim_periph *p = &b->chip->periphs[i];
-        if (p->kind == SIM_PERIPH_USART && p->index == index)
+        bool usart = p->kind == SIM_PERIPH_USART || p->kind == SIM_PERIPH_USART_V2;
+        if (usart && p->index == index)
             return p;
     }
     return NULL;
@@ -55,7 +56,10 @@ static uint32_t baud_of(const struct ferry_sim *b, unsigned index)
         divider = (divider >> 4) * 8u + (divider & 7u);
     if (!p || divider < 8)
         return 0;
-    return b->s.rcc.pclk_hz[p->bus == SIM_BUS_APB1 ? 0 : 1] / divider;
+    uint32_t hz = b->s.rcc.pclk_hz[p->bus == SIM_BUS_APB1 ? 0 : 1];
+    if (p->kind == SIM_PERIPH_USART_V2)
+        hz = sim_rcc_l4_usart_hz(b, index, hz);
+    return hz / divider;
 }
 
 static uint64_t byte_ps(uint32_t baud)
@@ -63,7 +67,7 @@ static uint64_t byte_ps(uint32_t baud)
     return baud ? BITS_A_BYTE * SIM_PS_PER_S / baud : SIM_PS_PER_S;
 }
 
-static bool baud_differs(uint32_t a, uint32_t b)
+bool sim_baud_differs(uint32_t a, uint32_t b)
 {
     uint32_t difference = a > b ? a - b : b - a;
     return difference > b / MISMATCH_PART;
@@ -130,22 +134,28 @@ static uint8_t disturb(struct ferry_sim *b, unsigned port, uint8_t byte)
     return byte;
 }
 
+void sim_line_from_node(struct ferry_sim *b, unsigned port, uint32_t baud, uint8_t byte)
+{
+    if (b->s.line[port].unplugged)
+        return;
+    b->s.counters.uart_from_node[port]++;
+    if (sim_baud_differs(baud, b->s.line[port].baud)) {
+        b->s.counters.uart_framing[port]++;
+        byte ^= (uint8_t)(1u + sim_random(b) % 255u);
+    }
+    byte = disturb(b, port, byte);
+    if (b->uart_fn[port])
+        b->uart_fn[port](b->uart_ctx[port], b, port, byte);
+}
+
 static void put_on_wire(struct ferry_sim *b, unsigned index, uint8_t byte)
 {
     int port = port_of(b, index);
     if (port < 0)
         return;
     const struct sim_uart_wiring *w = &b->board->uarts[port];
-    if (!sim_gpio_is_alternate(b, w->tx_pin, w->alternate) || b->s.line[port].unplugged)
-        return;
-    b->s.counters.uart_from_node[port]++;
-    if (baud_differs(baud_of(b, index), b->s.line[port].baud)) {
-        b->s.counters.uart_framing[port]++;
-        byte ^= (uint8_t)(1u + sim_random(b) % 255u);
-    }
-    byte = disturb(b, (unsigned)port, byte);
-    if (b->uart_fn[port])
-        b->uart_fn[port](b->uart_ctx[port], b, (unsigned)port, byte);
+    if (sim_gpio_is_alternate(b, w->tx_pin, w->alternate))
+        sim_line_from_node(b, (unsigned)port, baud_of(b, index), byte);
 }
 
 void sim_usart_sent(struct ferry_sim *b, unsigned index)
@@ -167,13 +177,37 @@ void sim_usart_sent(struct ferry_sim *b, unsigned index)
 
 /* ---- host to node ---- */
 
+/* ST's boot loader wants 8E1; a host that does what the node expects sends it. */
+static bool has_parity(const struct ferry_sim *b, unsigned port)
+{
+    uint8_t parity = b->s.line[port].parity;
+    return parity == FERRY_SIM_PARITY_MATCH ? b->s.rom.active : parity != FERRY_SIM_PARITY_NONE;
+}
+
+static uint64_t line_byte_ps(const struct ferry_sim *b, unsigned port)
+{
+    uint64_t time = byte_ps(b->s.line[port].baud);
+    return has_parity(b, port) ? time / BITS_A_BYTE * (BITS_A_BYTE + 1u) : time;
+}
+
+/* 8N1 into 8E1: where the stop bit is looked for, the start bit of the next byte is, unless a gap
+ * came first; and a wrong parity. */
+static bool wrong_frame(const struct ferry_sim *b, unsigned port)
+{
+    const struct sim_uart_line *l = &b->s.line[port];
+    if (b->s.rom.active)
+        return l->parity == FERRY_SIM_PARITY_ODD ||
+               (l->parity == FERRY_SIM_PARITY_NONE && l->count > 0);
+    return has_parity(b, port);
+}
+
 void sim_line_schedule(struct ferry_sim *b, unsigned port)
 {
     struct sim_uart_line *l = &b->s.line[port];
     if (l->count == 0 || b->s.timer[SIM_T_UART_IN + port] != SIM_NEVER)
         return;
     uint64_t start = l->free_ps > b->s.now_ps ? l->free_ps : b->s.now_ps;
-    l->free_ps = start + byte_ps(l->baud);
+    l->free_ps = start + line_byte_ps(b, port);
     sim_timer_set(b, SIM_T_UART_IN + port, l->free_ps);
 }
 
@@ -197,11 +231,37 @@ static void receive(struct ferry_sim *b, unsigned index, uint8_t byte, bool fram
     update_irq(b, index);
 }
 
+static void to_rom(struct ferry_sim *b, unsigned port, uint8_t byte)
+{
+    const struct sim_rom *r = &b->s.rom;
+    bool known = r->transport == SIM_ROM_UART && r->port == port;
+    if (wrong_frame(b, port) || (known && sim_baud_differs(b->s.line[port].baud, r->baud))) {
+        b->s.counters.uart_framing[port]++;
+        byte ^= (uint8_t)(1u + sim_random(b) % 255u);
+    }
+    sim_rom_uart_byte(b, port, byte);
+}
+
+/* A planned delay on the wire towards ST's boot loader: the byte comes again, later. */
+static bool put_off(struct ferry_sim *b, unsigned port)
+{
+    struct sim_rom *r = &b->s.rom;
+    if (!r->ready || r->disturbed || r->disturb.fault != FERRY_SIM_ROM_DELAY ||
+        r->disturb.from_rom || r->bytes[0] != r->disturb_at || !sim_rom_uart_port(b, port))
+        return false;
+    r->disturbed = true;
+    b->s.line[port].free_ps = b->s.now_ps + r->disturb.delay_ns * SIM_PS_PER_NS;
+    sim_timer_set(b, SIM_T_UART_IN + port, b->s.line[port].free_ps);
+    return true;
+}
+
 void sim_line_arrived(struct ferry_sim *b, unsigned port)
 {
     struct sim_uart_line *l = &b->s.line[port];
     const struct sim_uart_wiring *w = &b->board->uarts[port];
     const struct sim_periph *p = periph_of(b, w->usart);
+    if (put_off(b, port))
+        return;
     uint8_t byte = l->queue[l->head];
     l->head = (l->head + 1u) % SIM_UART_QUEUE;
     l->count--;
@@ -211,8 +271,13 @@ void sim_line_arrived(struct ferry_sim *b, unsigned port)
         b->s.counters.uart_to_node[port]++;
         byte = disturb(b, port, byte);
     }
-    if (heard && p && sim_bus_clocked(b, p) && sim_gpio_is_alternate(b, w->rx_pin, w->alternate)) {
-        bool bad = baud_differs(l->baud, baud_of(b, w->usart));
+    if (heard && b->s.rom.active)
+        to_rom(b, port, byte);
+    else if (heard && p && sim_bus_clocked(b, p) &&
+
+             sim_gpio_is_alternate(b, w->rx_pin,
+                                   w->rx_alternate ? w->rx_alternate : w->alternate)) {
+        bool bad = wrong_frame(b, port) || sim_baud_differs(l->baud, baud_of(b, w->usart));
         if (bad) {
             b->s.counters.uart_framing[port]++;
             byte ^= (uint8_t)(1u + sim_random(b) % 255u);
@@ -230,7 +295,7 @@ void sim_usart_idle(struct ferry_sim *b, unsigned index)
     uint64_t at = b->s.timer[SIM_T_USART_IDLE + index];
     sim_timer_set(b, SIM_T_USART_IDLE + index, SIM_NEVER);
     if (port >= 0 && b->s.timer[SIM_T_UART_IN + port] != SIM_NEVER &&
-        b->s.timer[SIM_T_UART_IN + port] - byte_ps(b->s.line[port].baud) < at)
+        b->s.timer[SIM_T_UART_IN + port] - line_byte_ps(b, (unsigned)port) < at)
         return;
     if (!u->rx_since_idle)
         return;
@@ -353,6 +418,14 @@ int ferry_sim_uart_baud(struct ferry_sim *sim, unsigned port, uint32_t baud)
     if (!port_ok(sim, port) || baud == 0)
         return FERRY_SIM_E_ARGUMENT;
     sim->s.line[port].baud = baud;
+    return FERRY_SIM_OK;
+}
+
+int ferry_sim_uart_parity(struct ferry_sim *sim, unsigned port, enum ferry_sim_parity parity)
+{
+    if (!port_ok(sim, port) || parity > FERRY_SIM_PARITY_ODD)
+        return FERRY_SIM_E_ARGUMENT;
+    sim->s.line[port].parity = (uint8_t)parity;
     return FERRY_SIM_OK;
 }
 

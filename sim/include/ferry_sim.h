@@ -52,7 +52,7 @@ struct ferry_sim;
 struct ferry_sim_snapshot;
 
 #define FERRY_SIM_UID_BYTES   12u
-#define FERRY_SIM_MAX_SECTORS 16u
+#define FERRY_SIM_MAX_SECTORS 128u
 #define FERRY_SIM_TIME_NEVER  UINT64_MAX
 
 /** What to build differently from the standard board. All zero is the standard board. */
@@ -80,7 +80,8 @@ struct ferry_sim_options {
     X(FERRY_SIM_EV_FAULT, "fault")             /* a: exception; b: pc; c: CFSR; text */            \
     X(FERRY_SIM_EV_MISUSE, "misuse")           /* text: set-up that the real chip punishes */      \
     X(FERRY_SIM_EV_LOCKUP, "lockup")           /* b: pc: the core hangs until a reset */           \
-    X(FERRY_SIM_EV_CUT, "power_cut")           /* a: flash operation; b: enum ferry_sim_cut */
+    X(FERRY_SIM_EV_CUT, "power_cut")           /* a: flash operation; b: enum ferry_sim_cut */     \
+    X(FERRY_SIM_EV_ROM, "rom")                 /* a: address of GO; text: what ST's loader does */
 
 enum ferry_sim_event_kind {
 #define FERRY_SIM_X(name, text) name,
@@ -192,6 +193,18 @@ size_t ferry_sim_uart_queued(const struct ferry_sim *sim, unsigned port);
 void ferry_sim_uart_flush(struct ferry_sim *sim, unsigned port);
 /** Pull or plug the cable: while it is out, bytes both ways are lost (and not counted). */
 void ferry_sim_uart_plug(struct ferry_sim *sim, unsigned port, bool plugged);
+/**
+ * The host's parity. Programs on the node take 8N1; ST's boot loader wants 8E1, and gets 8N1 right
+ * only when a gap follows each byte.
+ * @return E_ARGUMENT
+ */
+enum ferry_sim_parity {
+    FERRY_SIM_PARITY_MATCH, /**< whatever the node expects: the default */
+    FERRY_SIM_PARITY_NONE,
+    FERRY_SIM_PARITY_EVEN,
+    FERRY_SIM_PARITY_ODD
+};
+int ferry_sim_uart_parity(struct ferry_sim *sim, unsigned port, enum ferry_sim_parity parity);
 /** Corrupt one byte in n on the wire towards and from the node, by the board's seed. 0: none. */
 void ferry_sim_uart_noise(struct ferry_sim *sim, unsigned port, uint32_t one_in_n);
 
@@ -204,8 +217,8 @@ void ferry_sim_pin_set(struct ferry_sim *sim, unsigned pin, int level);
 /**
  * Lines of a gateway: NRST, BOOT0, and the pins (FERRY_SIM_LINE_PIN + port * 16 + number).
  * NRST low holds the chip in reset: an erase under way is torn, the pins float, nothing runs; let
- * go, it starts. BOOT0 is looked at when a reset ends: high starts the system memory, where the
- * core sleeps (ST's boot loader is not there), until a reset with BOOT0 low.
+ * go, it starts. BOOT0 is looked at when a reset ends: high starts the system memory, where ST's
+ * boot loader is modelled (see ferry_sim_rom_quirk), until its GO or a reset with BOOT0 low.
  */
 #define FERRY_SIM_LINE_NRST  0u
 #define FERRY_SIM_LINE_BOOT0 1u
@@ -354,6 +367,14 @@ uint8_t *ferry_sim_ram(struct ferry_sim *sim, uint32_t address, size_t size);
 /** Option bytes as FLASH_OPTCR shows them (bits 31..2). */
 uint32_t ferry_sim_option_bytes(const struct ferry_sim *sim);
 void ferry_sim_set_option_bytes(struct ferry_sim *sim, uint32_t optcr);
+/** Readout protection 0, 1 or 2, and the brown-out level, of the option bytes as stored. */
+unsigned ferry_sim_rdp_level(const struct ferry_sim *sim);
+unsigned ferry_sim_bor_level(const struct ferry_sim *sim);
+/** Is a sector write-protected by the option bytes as stored? */
+bool ferry_sim_sector_protected(const struct ferry_sim *sim, size_t sector);
+/** Write protection of an L4, FLASH_WRP1AR and WRP1BR as stored; on others nothing. */
+void ferry_sim_write_protection(const struct ferry_sim *sim, uint32_t wrp[2]);
+void ferry_sim_set_write_protection(struct ferry_sim *sim, const uint32_t wrp[2]);
 
 enum ferry_sim_cut {
     FERRY_SIM_CUT_NONE,
@@ -384,11 +405,87 @@ struct ferry_sim_flash_op {
     uint32_t address; /**< of the sector for an erase */
     uint32_t size;    /**< bytes */
     uint32_t value;   /**< stored by a program operation; 0xFFFFFFFF for an erase */
+    uint32_t high;    /**< its upper half, where size is 8 */
     bool erase;
 };
 typedef void (*ferry_sim_flash_op_fn)(void *ctx, const struct ferry_sim_flash_op *op);
 /** Hear every flash operation as it begins. NULL: none. */
 void ferry_sim_on_flash_op(struct ferry_sim *sim, ferry_sim_flash_op_fn fn, void *ctx);
+
+/* ---- ST's boot loader in the system memory --------------------------------------------------- */
+
+/*
+ * Active after a reset with BOOT0 high (on chips with an empty check also when flash was blank at
+ * power-on). It answers AN3155 on the chip's USART pins and AN4221 on I2C1, whichever is used
+ * first, erases and programs the same flash with its own times, and its operations are counted and
+ * cut like those of a program. The core sleeps meanwhile.
+ */
+
+/** Habits of real parts, each a switch. X(name, text name, on from the start, what it does) */
+#define FERRY_SIM_ROM_QUIRK_MAP(X)                                                                 \
+    X(STRAY_ZERO, "stray-zero", 0, "a 0x00 leaves each UART when it starts")                       \
+    X(NO_ERASE_ACK, "no-erase-ack", 0, "no last ACK of an erase; the next command is refused")     \
+    X(LATE_PARAMETERS, "late-parameters", 0, "NACK when parameters come after more than 1 s")      \
+    X(I2C_MAX_64, "i2c-max-64", 0, "I2C writes of more than 64 data bytes are not acknowledged")   \
+    X(I2C_MAX_128, "i2c-max-128", 0, "the same above 128")                                         \
+    X(SILENT_WRP, "silent-wrp", 1, "no error for writes and erases of protected sectors")          \
+    X(EMPTY_CHECK, "empty-check", 1, "L43x: starts although BOOT0 is low, when blank at power-on") \
+    X(ERASE_7S, "erase-7s", 0, "an erase takes 7 s at least; the I2C clock is stretched for it")   \
+    X(LOST_SYNC, "lost-sync", 0, "once: a command is taken for the start of 257 bytes of data")    \
+    X(I2C_V1_0, "i2c-v1.0", 0, "I2C protocol 1.0: without the no-stretch commands")                \
+    X(ERASE_43, "erase-43", 0, "offers ERASE 0x43 in place of EXTENDED ERASE 0x44")
+
+enum ferry_sim_rom_quirk {
+#define FERRY_SIM_X(name, text, on, what) FERRY_SIM_ROM_##name,
+    FERRY_SIM_ROM_QUIRK_MAP(FERRY_SIM_X)
+#undef FERRY_SIM_X
+        FERRY_SIM_ROM_QUIRK_COUNT
+};
+
+/**
+ * Switch one on by its name, or off by "no-" and its name. Survives resets.
+ * @return E_ARGUMENT: no such quirk
+ */
+int ferry_sim_rom_quirk(struct ferry_sim *sim, const char *name);
+/** Name of a quirk, and whether it is on. NULL past the end. */
+const char *ferry_sim_rom_quirk_name(unsigned quirk);
+bool ferry_sim_rom_quirk_on(const struct ferry_sim *sim, unsigned quirk);
+
+enum ferry_sim_rom_fault {
+    FERRY_SIM_ROM_FAULT_NONE,
+    FERRY_SIM_ROM_DROP,   /**< the byte is lost */
+    FERRY_SIM_ROM_REPEAT, /**< it arrives twice */
+    FERRY_SIM_ROM_FLIP,   /**< bits of mask are inverted */
+    FERRY_SIM_ROM_DELAY   /**< it arrives delay_ns later (I2C: SCL is held) */
+};
+
+/** One fault on the wires of the boot loader; for exhaustive tests of a host. */
+struct ferry_sim_rom_disturb {
+    enum ferry_sim_rom_fault fault;
+    bool from_rom;     /**< false: a byte of the host; true: one of the boot loader */
+    uint64_t after;    /**< the byte with this number is struck: 0 is the next in its direction */
+    uint8_t mask;      /**< FLIP */
+    uint64_t delay_ns; /**< DELAY */
+};
+
+/** Plan it; a second call replaces it, FAULT_NONE cancels. Only while the boot loader is active. */
+void ferry_sim_rom_disturb(struct ferry_sim *sim, const struct ferry_sim_rom_disturb *plan);
+
+struct ferry_sim_rom_state {
+    bool active;
+    bool ready;          /**< it listens */
+    bool busy;           /**< erases or programs */
+    bool uart, i2c;      /**< what it was spoken to on; none yet: both false */
+    bool empty;          /**< the empty flag, as last evaluated */
+    bool disturbed;      /**< the planned fault has happened */
+    uint64_t bytes_to;   /**< data bytes of hosts, since power-on */
+    uint64_t bytes_from; /**< data bytes to hosts */
+};
+void ferry_sim_rom_state(const struct ferry_sim *sim, struct ferry_sim_rom_state *out);
+/** First UART port (as in ferry_sim_uart_send) that the boot loader listens on. -1: none */
+int ferry_sim_rom_port(const struct ferry_sim *sim);
+/** 7-bit address on I2C1. -1: none */
+int ferry_sim_rom_i2c_address(const struct ferry_sim *sim);
 
 /* ---- snapshot -------------------------------------------------------------------------------- */
 

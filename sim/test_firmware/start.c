@@ -9,6 +9,7 @@ int main(void);
 void Reset_Handler(void);
 void Default_Handler(void);
 #define WEAK __attribute__((weak, alias("Default_Handler")))
+WEAK void NMI_Handler(void);
 WEAK void HardFault_Handler(void);
 WEAK void MemManage_Handler(void);
 WEAK void BusFault_Handler(void);
@@ -30,7 +31,7 @@ void Default_Handler(void)
 __attribute__((section(".vectors"), used)) static void (*const vectors[16 + 86])(void) = {
     [0] = (void (*)(void)) & __stack_top,
     [1] = Reset_Handler,
-    [2] = Default_Handler,
+    [2] = NMI_Handler,
     [3] = HardFault_Handler,
     [4] = MemManage_Handler,
     [5] = BusFault_Handler,
