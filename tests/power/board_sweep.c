@@ -9,9 +9,14 @@
  *   --seeds N        random outcomes of a torn erase or journal word (default 16)
  *   --step N         cut at every n-th data word only, by one random outcome (default 1)
  *   --word-seeds N   random outcomes of a torn data word (default 1)
- *   --double N       second cuts in the recovery from each erase or journal cut, and from one data
- *                    word in 16, taken at random (default 0)
+ *   --word-every N   ... of every N-th of the data words that are cut (default 1); of the others
+ * one
+ *   --double N       pairs of cuts for each erase or journal operation, and for one data word in
+ *                    16: how both are cut and where in the recovery the second one lies is taken
+ *                    at random; some never come (default 0)
  *   --full           every operation with all seeds, and --double 1 at least
+ *   --trials N       of each story so many trials only, taken at random; half of them cut an erase,
+ *                    if it has so many of these
  *   --seconds N      stop after this time; the trials are then taken in random order
  *   --seed N         where the random numbers start (default 1)
  *   --part I/N       only every N-th trial, from the I-th (for several processes)
@@ -19,13 +24,15 @@
  *                    application, with commas: where it stands, bytes behind r0, r1, r2
  *   --no-shortcuts   follow every trial to its end (see sweep_rig.h)
  *   --check N        one trial in N is run once more the long way, and must end alike; one in 4 of
- *                    these with all its signature checks executed
+ *                    these a third time, from the start of the story and with all its signature
+ *                    checks executed: flash must then be the same to the last bit
  *   --stop           at the first violation
  *   --only OP:MODE:SEED[:OP:MODE:SEED]   one trial of one story, as a violation report names it
  *   --results FILE   totals as JSON
  *   --trace FILE     a line for each trial with a digest of its end, to compare two programs
  *
- * Exit status: 0 no violation, 1 violations, 2 usage or files.
+ * Exit status: 0 no violation, 1 violations or, without --seconds and --stop, a planned trial that
+ * was not run, 2 usage or files.
  */
 #include "sweep_options.h"
 #include "sweep_rig.h"
@@ -43,12 +50,17 @@ enum {
     LARGE_IMAGE = 0x10000,
     RESET_STEP = 8,   /* of data words, by reset */
     DOUBLE_STEP = 16, /* of data words, on average, with a second cut */
-    EXECUTED_STEP = 4 /* of trials run once more, without replay of signature checks */
+    OUTCOMES = 16,    /* of a torn operation, where one of a pair of cuts is taken at random */
+    EXECUTED_STEP = 4 /* of trials run once more, also without replay of signature checks */
 };
 
 struct totals {
     uint64_t trials[SWEEP_MODES], same, shortened, doubles, came, checked, executed;
-    uint64_t ops[SWEEP_CLASSES], cut_ops[SWEEP_CLASSES], planned, done;
+    uint64_t ops[SWEEP_CLASSES], cut_ops[SWEEP_CLASSES];
+    uint64_t all_seeds_words; /* data words cut with all outcomes of --word-seeds */
+    uint64_t listed;          /* trials of all parts */
+    uint64_t chosen;          /* ... that --trials left */
+    uint64_t planned, done;   /* ... of this part */
     uint32_t violations;
     struct sweep_resumes resumes;
     FILE *trace;
@@ -154,11 +166,17 @@ static void add_single(struct tasks *tasks, uint32_t op, enum sweep_mode mode, u
     add(tasks, &task);
 }
 
-/* Every way to cut one operation. */
-static void add_operation(struct tasks *tasks, const struct sweep_options *options, uint32_t op,
-                          bool word, uint32_t *random)
+/* One of the ways to cut an operation; a torn one is unstable as often as not. */
+static struct sweep_cut any_cut(uint32_t op, uint32_t base, uint32_t *random)
 {
-    uint32_t seeds = word && !options->full ? options->word_seeds : options->seeds;
+    uint32_t mode = next_random(random) % SWEEP_MODES;
+    return (struct sweep_cut){op, (uint8_t)mode, base + next_random(random) % OUTCOMES};
+}
+
+/* Every way to cut one operation, with so many outcomes of a torn one. */
+static void add_operation(struct tasks *tasks, const struct sweep_options *options, uint32_t op,
+                          bool word, uint32_t seeds, uint32_t *random)
+{
     uint32_t base = options->seed * 1000;
 
     add_single(tasks, op, SWEEP_LOST, 0);
@@ -172,11 +190,10 @@ static void add_operation(struct tasks *tasks, const struct sweep_options *optio
     }
     bool twice = !word || options->full || next_random(random) % DOUBLE_STEP == 0;
     for (uint32_t i = 0; twice && i < options->doubles; i++) {
-        struct task task = {.first = {op, (uint8_t)(next_random(random) % SWEEP_MODES), base + i},
-                            .twice = true};
         uint32_t reach = next_random(random) % 2 == 0 ? 48 : 1024; /* best soon */
-        task.second = (struct sweep_cut){next_random(random) % reach,
-                                         (uint8_t)(next_random(random) % SWEEP_MODES), base + i};
+        struct task task = {.first = any_cut(op, base, random),
+                            .second = any_cut(next_random(random) % reach, base, random),
+                            .twice = true};
         add(tasks, &task);
     }
 }
@@ -191,11 +208,34 @@ static void shuffle(struct tasks *tasks, uint32_t random)
     }
 }
 
+/* How many outcomes of a torn data word; `cut` of them are cut already. */
+static uint32_t seeds_of_word(const struct sweep_options *options, uint64_t cut)
+{
+    return options->full                    ? options->seeds
+           : cut % options->word_every == 0 ? options->word_seeds
+                                            : 1;
+}
+
+/* Leaves `count` of a shuffled list; half of them cut an erase, if there are so many. */
+static void choose(struct tasks *tasks, const struct sweep_rig *rig, size_t count)
+{
+    size_t erases = 0;
+
+    for (size_t i = 0; i < tasks->count && erases < count / 2; i++) {
+        if (sweep_rig_class(rig, tasks->list[i].first.op) == SWEEP_ERASE) {
+            struct task task = tasks->list[i];
+            tasks->list[i] = tasks->list[erases];
+            tasks->list[erases++] = task;
+        }
+    }
+    tasks->count = count < tasks->count ? count : tasks->count;
+}
+
 static struct tasks make_tasks(const struct sweep_rig *rig, const struct sweep_options *options,
                                struct totals *totals)
 {
     struct tasks tasks = {NULL, 0, 0};
-    uint32_t random = options->seed, words = 0;
+    uint32_t random = options->seed, words = 0, cut = 0;
 
     for (uint32_t op = 0; op < rig->golden_count; op++) {
         enum sweep_class class = sweep_rig_class(rig, op);
@@ -203,14 +243,22 @@ static struct tasks make_tasks(const struct sweep_rig *rig, const struct sweep_o
         if (!rig->story->good && op + CLOSE_OPS < rig->accepted_at) {
             continue; /* until CLOSE a bad image is stored as a good one is: story bootloader */
         }
-        if (class != SWEEP_WORD || words++ % (options->step * rig->story->word_step) == 0) {
+        bool word = class == SWEEP_WORD;
+        if (!word || words++ % (options->step * rig->story->word_step) == 0) {
+            uint32_t seeds = word ? seeds_of_word(options, cut++) : options->seeds;
             totals->cut_ops[class]++;
-            add_operation(&tasks, options, op, class == SWEEP_WORD, &random);
+            totals->all_seeds_words += word && seeds == options->seeds;
+            add_operation(&tasks, options, op, word, seeds, &random);
         }
     }
-    if (options->seconds > 0) {
+    totals->listed += tasks.count;
+    if (options->seconds > 0 || options->trials > 0) {
         shuffle(&tasks, options->seed);
     }
+    if (options->trials > 0) {
+        choose(&tasks, rig, options->trials);
+    }
+    totals->chosen += tasks.count;
     return tasks;
 }
 
@@ -236,30 +284,44 @@ static void report(const struct sweep_rig *rig, const struct task *task, uint32_
             rig->peer.accepted, rig->peer.tried);
 }
 
-/* The long way must come to the same end: each trial followed whole, the core at its own speed. The
- * journal's state at the end is compared in every trial, see sweep_rig.c. */
-static void check_again(struct sweep_rig *rig, const struct task *task, bool violated,
-                        struct totals *totals)
+/* The trial followed whole, the core at its own speed. With `executed` from the story's start, and
+ * nothing replayed. */
+static enum sweep_verdict long_way(struct sweep_rig *rig, const struct task *task, bool executed)
 {
-    struct sweep_resumes resumes = rig->resumes;
     bool came, memo = rig->memo;
     uint32_t pace = rig->pace;
 
     rig->memo = false;
     rig->pace = 1;
-    bool replay = totals->checked % EXECUTED_STEP != 0;
-    sweep_rig_replay(rig, replay);
+    rig->whole = executed;
+    sweep_rig_replay(rig, !executed);
     enum sweep_verdict verdict =
         sweep_rig_trial(rig, &task->first, task->twice ? &task->second : NULL, &came);
-    totals->checked++;
-    totals->executed += !replay;
-    if ((verdict == SWEEP_VIOLATED) != violated) {
-        fprintf(stderr, "the long way disagrees with the short one:\n");
-        report(rig, task, ++totals->violations);
-    }
     sweep_rig_replay(rig, memo);
     rig->memo = memo;
     rig->pace = pace;
+    rig->whole = false;
+    return verdict;
+}
+
+/* The long way must come to the same end. The journal's state at the end is compared in every
+ * trial, see sweep_rig.c. */
+static void check_again(struct sweep_rig *rig, const struct task *task, bool violated,
+                        struct totals *totals)
+{
+    struct sweep_resumes resumes = rig->resumes;
+
+    bool differs = (long_way(rig, task, false) == SWEEP_VIOLATED) != violated;
+    if (totals->checked++ % EXECUTED_STEP == 0) {
+        uint64_t digest = sweep_rig_digest(rig);
+        totals->executed++;
+        differs |= (long_way(rig, task, true) == SWEEP_VIOLATED) != violated;
+        differs |= sweep_rig_digest(rig) != digest;
+    }
+    if (differs) {
+        sweep_violation(&rig->peer, "the short cuts: the long way ends differently");
+        report(rig, task, ++totals->violations);
+    }
     rig->resumes = resumes;
 }
 
@@ -353,23 +415,24 @@ static void sweep(struct sweep_rig *rig, const struct sweep_options *options, do
     struct tasks tasks = make_tasks(rig, options, totals);
     if (options->only != NULL) {
         tasks.list[0] = parse_only(options->only);
+        if (tasks.list[0].first.op >= rig->golden_count) {
+            sweep_die("--only: the story has not so many operations");
+        }
         tasks.count = 1;
     }
-    size_t run = 0, planned = 0;
-    for (size_t i = options->part; i < tasks.count; i += options->parts) {
-        planned++;
-    }
+    uint64_t before = totals->done;
+    size_t planned = (tasks.count + options->parts - 1 - options->part) / options->parts;
+    totals->planned += planned;
     for (size_t i = options->part;
          i < tasks.count && now_s() < until_s && !(options->stop && totals->violations > 0);
          i += options->parts) {
-        run++;
         run_task(rig, &tasks.list[i], options, totals);
         progress(rig, &tasks, i, started_s, &told_s, totals);
     }
-    totals->planned += planned;
-    printf("%-20s %-16s %5u operations %7zu of %7zu trials %6.0f s %4u violations\n",
-           rig->board->name, rig->story->name, (unsigned)rig->golden_count, run, planned,
-           now_s() - started_s, (unsigned)totals->violations);
+    printf("%-20s %-16s %5u operations %7llu of %7zu trials %6.0f s %4u violations\n",
+           rig->board->name, rig->story->name, (unsigned)rig->golden_count,
+           (unsigned long long)(totals->done - before), planned, now_s() - started_s,
+           (unsigned)totals->violations);
     fflush(stdout);
     free(tasks.list);
 }
@@ -388,9 +451,12 @@ static void write_list(FILE *out, const char *name, const uint32_t *list)
 static void write_results(const struct sweep_options *options, const struct totals *totals,
                           double duration_s)
 {
-    FILE *out = options->results == NULL ? NULL : fopen(options->results, "w");
-    if (out == NULL) {
+    if (options->results == NULL) {
         return;
+    }
+    FILE *out = fopen(options->results, "w");
+    if (out == NULL) {
+        sweep_die(options->results);
     }
     fprintf(out, "{\n  \"board\": \"%s\",\n  \"stories\": \"%s\",\n", options->board,
             options->stories);
@@ -404,22 +470,24 @@ static void write_results(const struct sweep_options *options, const struct tota
     }
     write_list(out, "behind_durable", totals->resumes.behind_durable);
     write_list(out, "behind_received", totals->resumes.behind_received);
-    fprintf(
-        out,
-        "  \"erased_again\": %u,\n  \"planned\": %llu,\n  \"trials\": %llu,\n  \"same\": %llu,\n"
-        "  \"shortened\": %llu,\n  \"checked\": %llu,\n  \"executed\": %llu,\n"
-        "  \"double\": %llu,\n  \"second_cuts\": %llu,\n"
-        "  \"seeds\": %u,\n  \"word_seeds\": %u,\n  \"step\": %u,\n  \"seed\": %u,\n"
-        "  \"pace\": %u,\n  \"idle_pace\": %u,\n"
-        "  \"duration_s\": %.0f,\n  \"violations\": %u\n}\n",
-        (unsigned)totals->resumes.again, (unsigned long long)totals->planned,
-        (unsigned long long)totals->done, (unsigned long long)totals->same,
-        (unsigned long long)totals->shortened, (unsigned long long)totals->checked,
-        (unsigned long long)totals->executed, (unsigned long long)totals->doubles,
-        (unsigned long long)totals->came, (unsigned)options->seeds,
-        (unsigned)(options->full ? options->seeds : options->word_seeds), (unsigned)options->step,
-        (unsigned)options->seed, (unsigned)PACE, (unsigned)(PACE * SWEEP_IDLE_FACTOR), duration_s,
-        (unsigned)totals->violations);
+    fprintf(out,
+            "  \"erased_again\": %u,\n  \"all_seeds_words\": %llu,\n  \"listed\": %llu,\n"
+            "  \"chosen\": %llu,\n  \"planned\": %llu,\n  \"trials\": %llu,\n  \"same\": %llu,\n"
+            "  \"shortened\": %llu,\n  \"checked\": %llu,\n  \"executed\": %llu,\n"
+            "  \"double\": %llu,\n  \"second_cuts\": %llu,\n"
+            "  \"seeds\": %u,\n  \"word_seeds\": %u,\n  \"step\": %u,\n  \"seed\": %u,\n"
+            "  \"pace\": %u,\n  \"idle_pace\": %u,\n"
+            "  \"duration_s\": %.0f,\n  \"violations\": %u\n}\n",
+            (unsigned)totals->resumes.again, (unsigned long long)totals->all_seeds_words,
+            (unsigned long long)totals->listed, (unsigned long long)totals->chosen,
+            (unsigned long long)totals->planned, (unsigned long long)totals->done,
+            (unsigned long long)totals->same, (unsigned long long)totals->shortened,
+            (unsigned long long)totals->checked, (unsigned long long)totals->executed,
+            (unsigned long long)totals->doubles, (unsigned long long)totals->came,
+            (unsigned)options->seeds,
+            (unsigned)(options->full ? options->seeds : options->word_seeds),
+            (unsigned)options->step, (unsigned)options->seed, (unsigned)PACE,
+            (unsigned)(PACE * SWEEP_IDLE_FACTOR), duration_s, (unsigned)totals->violations);
     fclose(out);
 }
 
@@ -453,13 +521,31 @@ static const char *image_of(const struct sweep_options *options, const struct sw
                                                 : options->bad;
 }
 
+/* How many stories are listed; each must exist and have its image. */
+static uint32_t count_stories(const struct sweep_options *options)
+{
+    uint32_t found = 0, names = 1;
+
+    for (const char *at = options->stories; *at != '\0'; at++) {
+        names += *at == ',';
+    }
+    for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
+        found +=
+            is_listed(options->stories, stories[i].name) && image_of(options, &stories[i]) != NULL;
+    }
+    if (found != names) {
+        sweep_die("a story that does not exist, or one without its image");
+    }
+    return found;
+}
+
 int main(int argc, char **argv)
 {
     static struct totals totals;
     struct sweep_options options = sweep_options_read(argc, argv);
     const struct ferry_board *board = ferry_board_find(options.board);
     struct sweep_files files = {0};
-    double started_s = now_s(), left = 0;
+    double started_s = now_s(), left = count_stories(&options);
 
     totals.trace = options.trace == NULL ? NULL : fopen(options.trace, "w");
     if (board == NULL) {
@@ -468,12 +554,9 @@ int main(int argc, char **argv)
     files.factory_hex = (char *)read_file(options.factory, &files.factory_size);
     sweep_read_pure(options.verify, files.pure);
     for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
-        left += is_listed(options.stories, stories[i].name);
-    }
-    for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
         static struct sweep_rig rig;
         struct sweep_story story = stories[i];
-        if (!is_listed(options.stories, story.name) || image_of(&options, &story) == NULL) {
+        if (!is_listed(options.stories, story.name)) {
             continue;
         }
         double now = now_s();
@@ -494,13 +577,16 @@ int main(int argc, char **argv)
         sweep_rig_free(&rig);
         free(files.image.bytes);
     }
+    bool missed = totals.done != totals.planned && options.seconds == 0 && !options.stop;
     print_resumes(&totals);
-    printf("%llu trials (%llu the same as an earlier one), %llu second cuts, %llu once more the "
-           "long way (%llu of them without replay), %u violations\n",
-           (unsigned long long)totals.done, (unsigned long long)totals.same,
-           (unsigned long long)totals.came, (unsigned long long)totals.checked,
-           (unsigned long long)totals.executed, (unsigned)totals.violations);
+    printf("%llu of %llu trials (%llu the same as an earlier one), %llu second cuts, %llu once "
+           "more the "
+           "long way (%llu of them executed from start to end), %u violations%s\n",
+           (unsigned long long)totals.done, (unsigned long long)totals.planned,
+           (unsigned long long)totals.same, (unsigned long long)totals.came,
+           (unsigned long long)totals.checked, (unsigned long long)totals.executed,
+           (unsigned)totals.violations, missed ? "; not all that was planned" : "");
     write_results(&options, &totals, now_s() - started_s);
     free((void *)(uintptr_t)files.factory_hex);
-    return totals.violations > 0;
+    return totals.violations > 0 || missed;
 }

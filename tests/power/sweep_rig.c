@@ -234,7 +234,7 @@ static bool is_milestone(const struct sweep_peer *peer, const struct sweep_peer 
 static uint32_t pace(const struct sweep_rig *rig)
 {
     bool idle = rig->peer.stage == SWEEP_PAUSE && rig->pace > 1;
-    return idle && rig->memo ? rig->pace * SWEEP_IDLE_FACTOR : rig->pace;
+    return idle ? rig->pace * SWEEP_IDLE_FACTOR : rig->pace;
 }
 
 /* Until the story ends, or something comes in between. */
@@ -403,12 +403,11 @@ static void check_end(struct sweep_rig *rig)
     check_journal(rig);
 }
 
-enum sweep_verdict sweep_rig_trial(struct sweep_rig *rig, const struct sweep_cut *first,
-                                   const struct sweep_cut *second, bool *came)
+/* Back to the last snapshot before the first cut; then up to that cut. */
+static bool reach(struct sweep_rig *rig, const struct sweep_cut *first)
 {
-    uint32_t i = rig->snapshot_count - 1;
+    uint32_t i = rig->whole ? 0 : rig->snapshot_count - 1;
 
-    *came = false;
     while (i > 0 && rig->snapshots[i].ops > first->op) {
         i--;
     }
@@ -418,8 +417,24 @@ enum sweep_verdict sweep_rig_trial(struct sweep_rig *rig, const struct sweep_cut
     rig->passed_count = rig->torn_count = rig->woken_by = 0;
     plan(rig, first, rig->snapshots[i].ops);
     enum stop stop = run(rig);
+    const struct sweep_op *op = &rig->golden[first->op], *last = &rig->last;
     if (stop != STOP_CUT && stop != STOP_NRST) {
         sweep_violation(&rig->peer, "operation %u did not come", (unsigned)first->op);
+        return false;
+    }
+    if (last->address != op->address || last->size != op->size || last->erase != op->erase) {
+        sweep_violation(&rig->peer, "operation %u is another one, at 0x%08x", (unsigned)first->op,
+                        (unsigned)last->address);
+        return false;
+    }
+    return true;
+}
+
+enum sweep_verdict sweep_rig_trial(struct sweep_rig *rig, const struct sweep_cut *first,
+                                   const struct sweep_cut *second, bool *came)
+{
+    *came = false;
+    if (!reach(rig, first)) {
         return SWEEP_VIOLATED;
     }
     note_torn(rig, first);
@@ -430,7 +445,7 @@ enum sweep_verdict sweep_rig_trial(struct sweep_rig *rig, const struct sweep_cut
     }
     recover(rig, first);
     plan(rig, second, 0);
-    stop = run(rig);
+    enum stop stop = run(rig);
     if (stop == STOP_CUT || stop == STOP_NRST) {
         *came = true;
         note_torn(rig, second);
@@ -448,6 +463,11 @@ enum sweep_verdict sweep_rig_trial(struct sweep_rig *rig, const struct sweep_cut
     }
     learn(rig);
     return SWEEP_PASSED;
+}
+
+uint64_t sweep_rig_digest(const struct sweep_rig *rig)
+{
+    return fingerprint(rig, 0);
 }
 
 /* ---- golden run ------------------------------------------------------------------------------ */
@@ -532,6 +552,9 @@ bool sweep_rig_start(struct sweep_rig *rig)
     rig->recording = true;
     (void)run(rig);
     rig->recording = false;
+    if (rig->golden_count == rig->golden_room) {
+        sweep_violation(&rig->peer, "more operations than there is room for");
+    }
     if (rig->peer.violation[0] == '\0') {
         check_end(rig);
     }

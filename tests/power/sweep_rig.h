@@ -71,7 +71,8 @@ struct sweep_rig {
     const struct ferry_board *board;
     const struct sweep_story *story;
     const struct sweep_files *files;
-    bool memo;     /* take the shortcuts */
+    bool memo;  /* take the shortcuts */
+    bool whole; /* each trial from the start of the story, not from the snapshot before its cut */
     uint32_t pace; /* of the core, see ferry_sim_pace */
     struct ferry_sim *sim;
     struct sweep_peer peer;
@@ -126,5 +127,8 @@ enum sweep_class sweep_rig_class(const struct sweep_rig *rig, uint32_t op);
 /* One trial; `second` may be NULL. *came: whether the second cut happened. */
 enum sweep_verdict sweep_rig_trial(struct sweep_rig *rig, const struct sweep_cut *first,
                                    const struct sweep_cut *second, bool *came);
+
+/* After a trial: flash as it is now, and what the gateway was promised. */
+uint64_t sweep_rig_digest(const struct sweep_rig *rig);
 
 #endif
