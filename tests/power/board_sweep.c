@@ -19,7 +19,7 @@
  *                    if it has so many of these
  *   --seconds N      stop after this time; the trials are then taken in random order
  *   --seed N         where the random numbers start (default 1)
- *   --part I/N       only every N-th trial, from the I-th (for several processes)
+ *   --part I/N       the I-th (from 0) of N shares of the trials, for several processes
  *   --verify LIST    ADDRESS/SIZE/SIZE/SIZE of the signature check in bootloader and old
  *                    application, with commas: where it stands, bytes behind r0, r1, r2
  *   --no-shortcuts   follow every trial to its end (see sweep_rig.h)
@@ -42,16 +42,18 @@
 #include <string.h>
 #include <time.h>
 
+/* tools/reliability names the steps: keep it true. */
 enum {
     PROGRESS_S = 10,
     VIOLATIONS_SHOWN = 20,
     CLOSE_OPS = 40 /* the record before the answer */,
     PACE = 12,
     LARGE_IMAGE = 0x10000,
-    RESET_STEP = 8,   /* of data words, by reset */
-    DOUBLE_STEP = 16, /* of data words, on average, with a second cut */
-    OUTCOMES = 16,    /* of a torn operation, where one of a pair of cuts is taken at random */
-    EXECUTED_STEP = 4 /* of trials run once more, also without replay of signature checks */
+    RESET_STEP = 8,    /* of data words, by reset */
+    DOUBLE_STEP = 16,  /* of data words, on average, with a second cut */
+    OUTCOMES = 16,     /* of a torn operation, where one of a pair of cuts is taken at random */
+    EXECUTED_STEP = 4, /* of trials run once more, also without replay of signature checks */
+    PART_BLOCKS = 8    /* neighbours end alike, so a process takes them together */
 };
 
 struct totals {
@@ -401,6 +403,13 @@ static void add_resumes(struct sweep_resumes *sum, const struct sweep_resumes *p
     sum->again += part->again;
 }
 
+/* Is this trial in this process's share? */
+static bool is_mine(const struct sweep_options *options, size_t trial, size_t count)
+{
+    size_t block = count / (options->parts * PART_BLOCKS) + 1;
+    return trial / block % options->parts == options->part;
+}
+
 static void sweep(struct sweep_rig *rig, const struct sweep_options *options, double until_s,
                   struct totals *totals)
 {
@@ -421,13 +430,17 @@ static void sweep(struct sweep_rig *rig, const struct sweep_options *options, do
         tasks.count = 1;
     }
     uint64_t before = totals->done;
-    size_t planned = (tasks.count + options->parts - 1 - options->part) / options->parts;
+    size_t planned = 0;
+    for (size_t i = 0; i < tasks.count; i++) {
+        planned += is_mine(options, i, tasks.count);
+    }
     totals->planned += planned;
-    for (size_t i = options->part;
-         i < tasks.count && now_s() < until_s && !(options->stop && totals->violations > 0);
-         i += options->parts) {
-        run_task(rig, &tasks.list[i], options, totals);
-        progress(rig, &tasks, i, started_s, &told_s, totals);
+    for (size_t i = 0;
+         i < tasks.count && now_s() < until_s && !(options->stop && totals->violations > 0); i++) {
+        if (is_mine(options, i, tasks.count)) {
+            run_task(rig, &tasks.list[i], options, totals);
+            progress(rig, &tasks, i, started_s, &told_s, totals);
+        }
     }
     printf("%-20s %-16s %5u operations %7llu of %7zu trials %6.0f s %4u violations\n",
            rig->board->name, rig->story->name, (unsigned)rig->golden_count,
@@ -474,7 +487,7 @@ static void write_results(const struct sweep_options *options, const struct tota
             "  \"erased_again\": %u,\n  \"all_seeds_words\": %llu,\n  \"listed\": %llu,\n"
             "  \"chosen\": %llu,\n  \"planned\": %llu,\n  \"trials\": %llu,\n  \"same\": %llu,\n"
             "  \"shortened\": %llu,\n  \"checked\": %llu,\n  \"executed\": %llu,\n"
-            "  \"double\": %llu,\n  \"second_cuts\": %llu,\n"
+            "  \"pairs_each\": %u,\n  \"double\": %llu,\n  \"second_cuts\": %llu,\n"
             "  \"seeds\": %u,\n  \"word_seeds\": %u,\n  \"step\": %u,\n  \"seed\": %u,\n"
             "  \"pace\": %u,\n  \"idle_pace\": %u,\n"
             "  \"duration_s\": %.0f,\n  \"violations\": %u\n}\n",
@@ -483,8 +496,8 @@ static void write_results(const struct sweep_options *options, const struct tota
             (unsigned long long)totals->planned, (unsigned long long)totals->done,
             (unsigned long long)totals->same, (unsigned long long)totals->shortened,
             (unsigned long long)totals->checked, (unsigned long long)totals->executed,
-            (unsigned long long)totals->doubles, (unsigned long long)totals->came,
-            (unsigned)options->seeds,
+            (unsigned)options->doubles, (unsigned long long)totals->doubles,
+            (unsigned long long)totals->came, (unsigned)options->seeds,
             (unsigned)(options->full ? options->seeds : options->word_seeds),
             (unsigned)options->step, (unsigned)options->seed, (unsigned)PACE,
             (unsigned)(PACE * SWEEP_IDLE_FACTOR), duration_s, (unsigned)totals->violations);
