@@ -23,9 +23,10 @@
  *   --verify LIST    ADDRESS/SIZE/SIZE/SIZE of the signature check in bootloader and old
  *                    application, with commas: where it stands, bytes behind r0, r1, r2
  *   --no-shortcuts   follow every trial to its end (see sweep_rig.h)
- *   --check N        one trial in N is run once more the long way, and must end alike; one in 4 of
- *                    these a third time, from the start of the story and with all its signature
- *                    checks executed: flash must then be the same to the last bit
+ *   --check N        one trial in N is run two times more: followed to its end, the core at its own
+ *                    speed; and so with each wait executed, which must end the same to the last
+ *                    bit and nanosecond, or, in one of 4, from the start of the story and with each
+ *                    signature check executed too, with the same flash to the last bit
  *   --stop           at the first violation
  *   --only OP:MODE:SEED[:OP:MODE:SEED]   one trial of one story, as a violation report names it
  *   --results FILE   totals as JSON
@@ -35,6 +36,7 @@
  * was not run, 2 usage or files.
  */
 #include "sweep_options.h"
+#include "sweep_plan.h"
 #include "sweep_rig.h"
 
 #include <stdio.h>
@@ -42,18 +44,12 @@
 #include <string.h>
 #include <time.h>
 
-/* tools/reliability names the steps: keep it true. */
 enum {
     PROGRESS_S = 10,
     VIOLATIONS_SHOWN = 20,
-    CLOSE_OPS = 40 /* the record before the answer */,
     PACE = 12,
     LARGE_IMAGE = 0x10000,
-    RESET_STEP = 8,    /* of data words, by reset */
-    DOUBLE_STEP = 16,  /* of data words, on average, with a second cut */
-    OUTCOMES = 16,     /* of a torn operation, where one of a pair of cuts is taken at random */
-    EXECUTED_STEP = 4, /* of trials run once more, also without replay of signature checks */
-    PART_BLOCKS = 8    /* neighbours end alike, so a process takes them together */
+    EXECUTED_STEP = 4 /* of trials run once more, also without replay of signature checks */
 };
 
 struct totals {
@@ -66,17 +62,6 @@ struct totals {
     uint32_t violations;
     struct sweep_resumes resumes;
     FILE *trace;
-};
-
-/* A trial to come. */
-struct task {
-    struct sweep_cut first, second;
-    bool twice;
-};
-
-struct tasks {
-    struct task *list;
-    size_t count, room;
 };
 
 static const char *const mode_names[SWEEP_MODES] = {"lost", "torn", "done", "nrst", "wdog"};
@@ -96,14 +81,6 @@ static double now_s(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static uint32_t next_random(uint32_t *state)
-{
-    uint32_t x = *state += 0x9E3779B9U; /* splitmix32: any seed will do */
-    x = (x ^ x >> 16) * 0x21F0AAADU;
-    x = (x ^ x >> 15) * 0x735A2D97U;
-    return x ^ x >> 15;
 }
 
 static uint8_t *read_file(const char *path, size_t *size)
@@ -148,125 +125,9 @@ static struct sweep_image read_image(const char *path)
     return image;
 }
 
-/* ---- the list of trials ---------------------------------------------------------------------- */
-
-static void add(struct tasks *tasks, const struct task *task)
-{
-    if (tasks->count == tasks->room) {
-        tasks->room = tasks->room * 2 + 1024;
-        tasks->list = realloc(tasks->list, tasks->room * sizeof(*tasks->list));
-        if (tasks->list == NULL) {
-            sweep_die("out of memory");
-        }
-    }
-    tasks->list[tasks->count++] = *task;
-}
-
-static void add_single(struct tasks *tasks, uint32_t op, enum sweep_mode mode, uint32_t seed)
-{
-    struct task task = {.first = {.op = op, .mode = (uint8_t)mode, .seed = seed}};
-    add(tasks, &task);
-}
-
-/* One of the ways to cut an operation; a torn one is unstable as often as not. */
-static struct sweep_cut any_cut(uint32_t op, uint32_t base, uint32_t *random)
-{
-    uint32_t mode = next_random(random) % SWEEP_MODES;
-    return (struct sweep_cut){op, (uint8_t)mode, base + next_random(random) % OUTCOMES};
-}
-
-/* Every way to cut one operation, with so many outcomes of a torn one. */
-static void add_operation(struct tasks *tasks, const struct sweep_options *options, uint32_t op,
-                          bool word, uint32_t seeds, uint32_t *random)
-{
-    uint32_t base = options->seed * 1000;
-
-    add_single(tasks, op, SWEEP_LOST, 0);
-    add_single(tasks, op, SWEEP_DONE, 0);
-    for (uint32_t i = 0; i < seeds; i++) { /* a single outcome: stable and unstable in turn */
-        add_single(tasks, op, SWEEP_TORN, base + i + (seeds == 1 ? op : 0));
-    }
-    if (!word || options->full || op % RESET_STEP == 0) {
-        add_single(tasks, op, SWEEP_NRST, base);
-        add_single(tasks, op, SWEEP_WDOG, base);
-    }
-    bool twice = !word || options->full || next_random(random) % DOUBLE_STEP == 0;
-    for (uint32_t i = 0; twice && i < options->doubles; i++) {
-        uint32_t reach = next_random(random) % 2 == 0 ? 48 : 1024; /* best soon */
-        struct task task = {.first = any_cut(op, base, random),
-                            .second = any_cut(next_random(random) % reach, base, random),
-                            .twice = true};
-        add(tasks, &task);
-    }
-}
-
-static void shuffle(struct tasks *tasks, uint32_t random)
-{
-    for (size_t i = tasks->count; i > 1; i--) {
-        size_t j = next_random(&random) % i;
-        struct task task = tasks->list[j];
-        tasks->list[j] = tasks->list[i - 1];
-        tasks->list[i - 1] = task;
-    }
-}
-
-/* How many outcomes of a torn data word; `cut` of them are cut already. */
-static uint32_t seeds_of_word(const struct sweep_options *options, uint64_t cut)
-{
-    return options->full                    ? options->seeds
-           : cut % options->word_every == 0 ? options->word_seeds
-                                            : 1;
-}
-
-/* Leaves `count` of a shuffled list; half of them cut an erase, if there are so many. */
-static void choose(struct tasks *tasks, const struct sweep_rig *rig, size_t count)
-{
-    size_t erases = 0;
-
-    for (size_t i = 0; i < tasks->count && erases < count / 2; i++) {
-        if (sweep_rig_class(rig, tasks->list[i].first.op) == SWEEP_ERASE) {
-            struct task task = tasks->list[i];
-            tasks->list[i] = tasks->list[erases];
-            tasks->list[erases++] = task;
-        }
-    }
-    tasks->count = count < tasks->count ? count : tasks->count;
-}
-
-static struct tasks make_tasks(const struct sweep_rig *rig, const struct sweep_options *options,
-                               struct totals *totals)
-{
-    struct tasks tasks = {NULL, 0, 0};
-    uint32_t random = options->seed, words = 0, cut = 0;
-
-    for (uint32_t op = 0; op < rig->golden_count; op++) {
-        enum sweep_class class = sweep_rig_class(rig, op);
-        totals->ops[class]++;
-        if (!rig->story->good && op + CLOSE_OPS < rig->accepted_at) {
-            continue; /* until CLOSE a bad image is stored as a good one is: story bootloader */
-        }
-        bool word = class == SWEEP_WORD;
-        if (!word || words++ % (options->step * rig->story->word_step) == 0) {
-            uint32_t seeds = word ? seeds_of_word(options, cut++) : options->seeds;
-            totals->cut_ops[class]++;
-            totals->all_seeds_words += word && seeds == options->seeds;
-            add_operation(&tasks, options, op, word, seeds, &random);
-        }
-    }
-    totals->listed += tasks.count;
-    if (options->seconds > 0 || options->trials > 0) {
-        shuffle(&tasks, options->seed);
-    }
-    if (options->trials > 0) {
-        choose(&tasks, rig, options->trials);
-    }
-    totals->chosen += tasks.count;
-    return tasks;
-}
-
 /* ---- running --------------------------------------------------------------------------------- */
 
-static void report(const struct sweep_rig *rig, const struct task *task, uint32_t number)
+static void report(const struct sweep_rig *rig, const struct sweep_task *task, uint32_t number)
 {
     const struct sweep_op *op = &rig->golden[task->first.op];
 
@@ -286,19 +147,21 @@ static void report(const struct sweep_rig *rig, const struct task *task, uint32_
             rig->peer.accepted, rig->peer.tried);
 }
 
-/* The trial followed whole, the core at its own speed. With `executed` from the story's start, and
- * nothing replayed. */
-static enum sweep_verdict long_way(struct sweep_rig *rig, const struct task *task, bool executed)
+/* The trial followed whole, the core at its own speed. */
+static enum sweep_verdict long_way(struct sweep_rig *rig, const struct sweep_task *task,
+                                   bool replay, bool whole, bool skip)
 {
     bool came, memo = rig->memo;
     uint32_t pace = rig->pace;
 
     rig->memo = false;
     rig->pace = 1;
-    rig->whole = executed;
-    sweep_rig_replay(rig, !executed);
+    rig->whole = whole;
+    sweep_rig_replay(rig, replay);
+    ferry_sim_shortcuts(rig->sim, skip);
     enum sweep_verdict verdict =
         sweep_rig_trial(rig, &task->first, task->twice ? &task->second : NULL, &came);
+    ferry_sim_shortcuts(rig->sim, memo);
     sweep_rig_replay(rig, memo);
     rig->memo = memo;
     rig->pace = pace;
@@ -306,20 +169,23 @@ static enum sweep_verdict long_way(struct sweep_rig *rig, const struct task *tas
     return verdict;
 }
 
-/* The long way must come to the same end. The journal's state at the end is compared in every
- * trial, see sweep_rig.c. */
-static void check_again(struct sweep_rig *rig, const struct task *task, bool violated,
+/*
+ * The long way must come to the same end. Waits that are executed must not change anything;
+ * signature checks that are executed, from the story's start on, nothing in flash (they take an
+ * interrupt at another moment). The journal's state at the end is compared in every trial, see
+ * sweep_rig.c.
+ */
+static void check_again(struct sweep_rig *rig, const struct sweep_task *task, bool violated,
                         struct totals *totals)
 {
     struct sweep_resumes resumes = rig->resumes;
+    bool executed = totals->checked++ % EXECUTED_STEP == 0;
 
-    bool differs = (long_way(rig, task, false) == SWEEP_VIOLATED) != violated;
-    if (totals->checked++ % EXECUTED_STEP == 0) {
-        uint64_t digest = sweep_rig_digest(rig);
-        totals->executed++;
-        differs |= (long_way(rig, task, true) == SWEEP_VIOLATED) != violated;
-        differs |= sweep_rig_digest(rig) != digest;
-    }
+    bool differs = (long_way(rig, task, true, false, true) == SWEEP_VIOLATED) != violated;
+    uint64_t flash = sweep_rig_flash(rig), digest = sweep_rig_digest(rig);
+    differs |= (long_way(rig, task, !executed, executed, false) == SWEEP_VIOLATED) != violated;
+    differs |= executed ? sweep_rig_flash(rig) != flash : sweep_rig_digest(rig) != digest;
+    totals->executed += executed;
     if (differs) {
         sweep_violation(&rig->peer, "the short cuts: the long way ends differently");
         report(rig, task, ++totals->violations);
@@ -327,7 +193,7 @@ static void check_again(struct sweep_rig *rig, const struct task *task, bool vio
     rig->resumes = resumes;
 }
 
-static void trace(FILE *out, const struct sweep_rig *rig, const struct task *task,
+static void trace(FILE *out, const struct sweep_rig *rig, const struct sweep_task *task,
                   enum sweep_verdict verdict)
 {
     if (out != NULL) {
@@ -338,7 +204,7 @@ static void trace(FILE *out, const struct sweep_rig *rig, const struct task *tas
     }
 }
 
-static void run_task(struct sweep_rig *rig, const struct task *task,
+static void run_task(struct sweep_rig *rig, const struct sweep_task *task,
                      const struct sweep_options *options, struct totals *totals)
 {
     bool came;
@@ -359,22 +225,22 @@ static void run_task(struct sweep_rig *rig, const struct task *task,
     }
 }
 
-static void progress(const struct sweep_rig *rig, const struct tasks *tasks, size_t at,
+static void progress(const struct sweep_rig *rig, const struct sweep_plan *plan, size_t at,
                      double started_s, double *told_s, const struct totals *totals)
 {
     double now = now_s();
     if (now - *told_s >= PROGRESS_S) {
-        double share = ((double)at + 1) / (double)tasks->count;
+        double share = ((double)at + 1) / (double)plan->count;
         *told_s = now;
         fprintf(stderr, "%s %s: %3.0f %%, %zu of %zu trials, %.0f s, %.0f s to go, %u violations\n",
-                rig->board->name, rig->story->name, share * 100, at, tasks->count, now - started_s,
+                rig->board->name, rig->story->name, share * 100, at, plan->count, now - started_s,
                 (now - started_s) / share - (now - started_s), (unsigned)totals->violations);
     }
 }
 
-static struct task parse_only(const char *text)
+static struct sweep_task parse_only(const char *text)
 {
-    struct task task = {.twice = false};
+    struct sweep_task task = {.twice = false};
     unsigned op, seed, op2, seed2;
     char mode[8], mode2[8];
 
@@ -403,11 +269,15 @@ static void add_resumes(struct sweep_resumes *sum, const struct sweep_resumes *p
     sum->again += part->again;
 }
 
-/* Is this trial in this process's share? */
-static bool is_mine(const struct sweep_options *options, size_t trial, size_t count)
+static void add_plan(struct totals *totals, const struct sweep_plan *plan)
 {
-    size_t block = count / (options->parts * PART_BLOCKS) + 1;
-    return trial / block % options->parts == options->part;
+    for (size_t i = 0; i < SWEEP_CLASSES; i++) {
+        totals->ops[i] += plan->ops[i];
+        totals->cut_ops[i] += plan->cut_ops[i];
+    }
+    totals->all_seeds_words += plan->all_seeds_words;
+    totals->listed += plan->listed;
+    totals->chosen += plan->count;
 }
 
 static void sweep(struct sweep_rig *rig, const struct sweep_options *options, double until_s,
@@ -421,25 +291,26 @@ static void sweep(struct sweep_rig *rig, const struct sweep_options *options, do
         totals->violations++;
         return;
     }
-    struct tasks tasks = make_tasks(rig, options, totals);
+    struct sweep_plan plan = sweep_plan_make(rig, options);
+    add_plan(totals, &plan);
     if (options->only != NULL) {
-        tasks.list[0] = parse_only(options->only);
-        if (tasks.list[0].first.op >= rig->golden_count) {
+        plan.list[0] = parse_only(options->only);
+        if (plan.list[0].first.op >= rig->golden_count) {
             sweep_die("--only: the story has not so many operations");
         }
-        tasks.count = 1;
+        plan.count = 1;
     }
     uint64_t before = totals->done;
     size_t planned = 0;
-    for (size_t i = 0; i < tasks.count; i++) {
-        planned += is_mine(options, i, tasks.count);
+    for (size_t i = 0; i < plan.count; i++) {
+        planned += sweep_plan_mine(options, i, plan.count);
     }
     totals->planned += planned;
     for (size_t i = 0;
-         i < tasks.count && now_s() < until_s && !(options->stop && totals->violations > 0); i++) {
-        if (is_mine(options, i, tasks.count)) {
-            run_task(rig, &tasks.list[i], options, totals);
-            progress(rig, &tasks, i, started_s, &told_s, totals);
+         i < plan.count && now_s() < until_s && !(options->stop && totals->violations > 0); i++) {
+        if (sweep_plan_mine(options, i, plan.count)) {
+            run_task(rig, &plan.list[i], options, totals);
+            progress(rig, &plan, i, started_s, &told_s, totals);
         }
     }
     printf("%-20s %-16s %5u operations %7llu of %7zu trials %6.0f s %4u violations\n",
@@ -447,7 +318,7 @@ static void sweep(struct sweep_rig *rig, const struct sweep_options *options, do
            (unsigned long long)(totals->done - before), planned, now_s() - started_s,
            (unsigned)totals->violations);
     fflush(stdout);
-    free(tasks.list);
+    sweep_plan_free(&plan);
 }
 
 /* ---- results --------------------------------------------------------------------------------- */
@@ -594,7 +465,7 @@ int main(int argc, char **argv)
     print_resumes(&totals);
     printf("%llu of %llu trials (%llu the same as an earlier one), %llu second cuts, %llu once "
            "more the "
-           "long way (%llu of them executed from start to end), %u violations%s\n",
+           "long way (%llu of them executed from the start), %u violations%s\n",
            (unsigned long long)totals.done, (unsigned long long)totals.planned,
            (unsigned long long)totals.same, (unsigned long long)totals.came,
            (unsigned long long)totals.checked, (unsigned long long)totals.executed,

@@ -137,6 +137,11 @@ static uint64_t fingerprint(const struct sweep_rig *rig, uint64_t style)
                          (uint64_t)peer->tried << 1 | peer->confirmed);
 }
 
+uint64_t sweep_rig_flash(const struct sweep_rig *rig)
+{
+    return fingerprint(rig, 0);
+}
+
 uint64_t sweep_rig_digest(const struct sweep_rig *rig)
 {
     struct ferry_sim_counters counters;
@@ -463,11 +468,6 @@ enum sweep_verdict sweep_rig_trial(struct sweep_rig *rig, const struct sweep_cut
     }
     learn(rig);
     return SWEEP_PASSED;
-}
-
-uint64_t sweep_rig_digest(const struct sweep_rig *rig)
-{
-    return fingerprint(rig, 0);
 }
 
 /* ---- golden run ------------------------------------------------------------------------------ */

@@ -117,6 +117,9 @@ void sweep_rig_free(struct sweep_rig *rig);
 /* Signature checks: replayed where they are known, or executed every time. */
 void sweep_rig_replay(struct sweep_rig *rig, bool on);
 
+/* Flash at the end of a trial, and what the gateway was promised. */
+uint64_t sweep_rig_flash(const struct sweep_rig *rig);
+
 /* Flash, time and instructions at the end of a trial: two runs with the same digest are the same.
  */
 uint64_t sweep_rig_digest(const struct sweep_rig *rig);
@@ -127,8 +130,5 @@ enum sweep_class sweep_rig_class(const struct sweep_rig *rig, uint32_t op);
 /* One trial; `second` may be NULL. *came: whether the second cut happened. */
 enum sweep_verdict sweep_rig_trial(struct sweep_rig *rig, const struct sweep_cut *first,
                                    const struct sweep_cut *second, bool *came);
-
-/* After a trial: flash as it is now, and what the gateway was promised. */
-uint64_t sweep_rig_digest(const struct sweep_rig *rig);
 
 #endif
