@@ -1,3 +1,4 @@
+#include "boot_text.h"
 #include "clock.h"
 #include "node_session.h"
 #include "version_text.h"
@@ -45,37 +46,15 @@ static const char *action_text(uint8_t action)
     }
 }
 
-static const char *cause_text(uint8_t cause)
-{
-    if ((cause & FERRY_RESET_WATCHDOG) != 0) {
-        return "watchdog";
-    }
-    if ((cause & FERRY_RESET_FAULT) != 0) {
-        return "fault";
-    }
-    if ((cause & FERRY_RESET_UPDATE) != 0) {
-        return "update";
-    }
-    if ((cause & FERRY_RESET_SOFTWARE) != 0) {
-        return "software";
-    }
-    if ((cause & FERRY_RESET_BROWNOUT) != 0 && (cause & FERRY_RESET_POWER) == 0) {
-        return "brown-out";
-    }
-    if ((cause & FERRY_RESET_POWER) != 0) {
-        return "power";
-    }
-    return (cause & FERRY_RESET_PIN) != 0 ? "pin" : "unknown";
-}
-
 static void print_entry(const struct ferry_boot_log *entry)
 {
     char version[FERRY_VERSION_TEXT_SIZE] = "-";
     if (entry->slot != FERRY_SLOT_NONE) {
         ferry_version_print(&entry->version, version);
     }
-    printf("%8" PRIu32 "  %-9s  %-4s  %-12s  %-36s", entry->boot, cause_text(entry->reset_cause),
-           node_slot_name(entry->slot), version, action_text(entry->action));
+    printf("%8" PRIu32 "  %-9s  %-4s  %-12s  %-36s", entry->boot,
+           ferry_reset_cause_name(entry->reset_cause), node_slot_name(entry->slot), version,
+           action_text(entry->action));
     if (entry->error != 0) {
         printf("  %s", ferry_status_name(entry->error));
     }

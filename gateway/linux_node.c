@@ -96,6 +96,10 @@ static void log_report(void *ctx, const struct gateway_report *report)
     case GATEWAY_EVENT_NODE:
         log_node(node, report);
         break;
+    case GATEWAY_EVENT_BOOTS:
+        log_line(LOG_DEBUG, name, "boots", "%u new in the boot log, the newest is %u",
+                 report->boot_count, report->boots[0].boot);
+        break;
     case GATEWAY_EVENT_CURRENT:
         log_line(LOG_DEBUG, name, "current", "%s runs already", version);
         break;
@@ -183,6 +187,7 @@ static void make_engine(struct linux_node *node)
     options.confirm_ms = config->confirm_s * 1000;
     options.retries = (uint8_t)config->retries;
     options.by_bootloader = config->bootloader;
+    options.boot_log = config->source == CONFIG_SOURCE_DDI; /* who else would hear of it? */
     options.check_uid = config->check_uid;
     memcpy(options.uid, config->uid, sizeof options.uid);
     options.board = config->board[0] != '\0' ? config->board : NULL;
