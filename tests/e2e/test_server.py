@@ -704,6 +704,129 @@ def test_odd_feedback_is_taken_with_care(server, release):
     assert server.target("node")["action"]["message"] == long_text[:250]
 
 
+# --- boot log ---
+
+BOOT = "{} power boot_confirmed a 1.0.0 0 OK"
+
+
+def boots(server, name):
+    """The numbers of a target's starts, as the API lists them."""
+    return [boot["number"] for boot in server.api("GET", f"/api/v1/targets/{name}").json["boots"]]
+
+
+def tell_boots(server, name, *values, mode="merge"):
+    data = {f"ferry.boot.{i}": value for i, value in enumerate(values)}
+    return server.device(name, "PUT", "/configData", {"mode": mode, "data": data})
+
+
+def test_boots_of_a_target(server):
+    server.config_data("node", board=BOARD, version="1.0.0")
+    assert server.api("GET", "/api/v1/targets/node").json["boots"] == []
+    assert tell_boots(server, "node", BOOT.format(1),
+                      "2 watchdog revert_exhausted b 2.0.0 1 TRIAL_EXHAUSTED", "3 fault listen - - 0 OK").status == 200
+    target = server.api("GET", "/api/v1/targets/node").json
+    assert {**target, "boots": 0} == {**server.target("node"), "boots": 0}  # as in the list, and more
+    last, middle, first = target["boots"]
+    assert time.time() - 60 < middle.pop("reported") <= time.time() + 1
+    assert middle == {"number": 2, "reset": "watchdog", "action": "revert_exhausted", "slot": "b",
+                      "version": "2.0.0", "attempts": 1, "error": "TRIAL_EXHAUSTED"}
+    assert (first["number"], last["number"], last["slot"], last["version"]) == (1, 3, "", "")
+
+
+def test_boots_are_idempotent_bounded_and_kept(server):
+    server.config_data("node", board=BOARD)
+    for first in range(1, 200, 16):
+        for _ in range(2):
+            assert tell_boots(server, "node", *(BOOT.format(n) for n in range(first, first + 16))).status == 200
+    newest = list(range(208, 208 - 64, -1))
+    assert boots(server, "node") == newest
+    server.config_data("other", board=BOARD)
+    assert boots(server, "other") == []
+    server.stop()
+    server.start()
+    assert boots(server, "node") == newest
+
+
+def test_boots_are_no_attributes(server):
+    """They count for no limit, nobody removes them, and they leave the server asking for the rest."""
+    assert tell_boots(server, "node", BOOT.format(1)).status == 200
+    assert "configData" in server.device("node").json["_links"]
+    assert server.config_data("node", **{f"k{i}": "v" for i in range(64)}).status == 200
+    assert tell_boots(server, "node", BOOT.format(2)).status == 200
+    assert tell_boots(server, "node", BOOT.format(3), mode="replace").status == 200
+    assert tell_boots(server, "node", "whatever", mode="remove").status == 200
+    assert boots(server, "node") == [3, 2, 1]
+    assert server.device("node", "PUT", "/configData", {"mode": "merge", "data": {
+        "board": BOARD, "version": "1.0.0", "ferry.boot.0": BOOT.format(4)}}).status == 200
+    assert server.target("node")["board"] == BOARD and boots(server, "node") == [4, 3, 2, 1]
+
+
+@pytest.mark.parametrize("value", [
+    "", "1", 5, None, [], "1 power boot_confirmed a 1.0.0 0", BOOT.format(-1), BOOT.format(1 << 32), BOOT.format(1) + " ",
+    "1 power boot_confirmed c 1.0.0 0 OK", "1 power boot_confirmed a x 0 OK", "1 power boot_confirmed a 1.0.0 256 OK",
+    "1 <b>x</b> boot_confirmed a 1.0.0 0 OK", "1 power " + "x" * 33 + " a 1.0.0 0 OK", "1 " * 120, "x" * 256, "x" * 257,
+    "1 po\twer boot_confirmed a 1.0.0 0 OK", "1 power boot_confirmed a 1.0.0 0 OK\n", "1 power boot_confirmed a 1.0.0 0 \x1b[2J",
+    "1 p\u00f6wer boot_confirmed a 1.0.0 0 OK", "1 power boot_confirmed a 1.0.0 0 \u202eOK", True, {"number": 1}, 1e300,
+    "1 power boot_confirmed a 1.0.0 0 <script>alert(1)</script>", "1 power boot_confirmed a 1.0.0 0 ');DROP/**/TABLE/**/boots;--",
+    "1 power boot_confirmed a 1.0.0\0 0 OK",
+])
+def test_bad_boots(server, value):
+    server.config_data("node", board=BOARD)
+    assert tell_boots(server, "node", BOOT.format(1), value).is_problem(400, "bad_field")
+    assert boots(server, "node") == []  # all or none
+
+
+def test_boots_of_somebody_else(server):
+    """A target's own token tells the starts of that target only, and nobody's token those of none."""
+    tokens = {}
+    for name in ("one", "two"):
+        tokens[name] = run(BIN / "ferry-server", "target", "add", name, "--data", server.data).stdout.split()[0]
+    body = {"data": {"ferry.boot.1": BOOT.format(1)}}
+    for name, token in (("two", tokens["one"]), ("none", tokens["one"]), ("none", "wrong"), ("two", server.publish_token)):
+        answer = server.device(name, "PUT", "/configData", body, auth=f"TargetToken {token}")
+        assert answer.is_problem(401, "no_token")
+    assert server.api("GET", "/api/v1/targets/none").is_problem(404, "no_target")
+    assert boots(server, "two") == []
+    assert server.device("two", "PUT", "/configData", body, auth=f"TargetToken {tokens['two']}").status == 200
+    assert boots(server, "two") == [1] and boots(server, "one") == []
+
+
+def test_a_flood_of_boots_does_not_grow_the_database(server):
+    """Each request as many new ones as it takes: 64 stay, and the room of the others is used again."""
+    def flood(first):
+        for start in range(first, first + 100 * 64, 64):
+            assert tell_boots(server, "node", *(BOOT.format(n) for n in range(start, start + 64))).status == 200
+        server.stop()  # what SQLite has in its log, of 4 MB at most, goes to the database
+        server.start()
+        return (server.data / "ferry.db").stat().st_size
+
+    before = flood(0)
+    assert flood(100 * 64) <= before + 16 * 1024
+    assert boots(server, "node") == list(range(200 * 64 - 1, 199 * 64 - 1, -1))
+
+
+def test_a_body_of_boots_that_is_too_large(server):
+    server.config_data("node", board=BOARD)
+    answer = tell_boots(server, "node", *(" " * 200 for _ in range(400)))
+    assert answer.is_problem(413, "too_large")
+    assert boots(server, "node") == []
+
+
+def test_too_many_boots_at_once(server):
+    assert tell_boots(server, "node", *map(BOOT.format, range(65))).is_problem(400, "bad_field")
+    assert tell_boots(server, "node", *map(BOOT.format, range(64))).status == 200
+    assert len(boots(server, "node")) == 64
+
+
+def test_one_target(server):
+    server.config_data("node", board=BOARD)
+    assert server.ask("GET", "/api/v1/targets/node").is_problem(401, "no_token")
+    assert server.ask("GET", "/api/v1/targets/node", auth=f"Bearer {server.enrol_token}").is_problem(401, "no_token")
+    assert server.api("GET", "/api/v1/targets/none").is_problem(404, "no_target")
+    assert server.api("GET", "/api/v1/targets/" + "x" * 150).is_problem(404, "no_target")
+    assert server.api("POST", "/api/v1/targets/node").is_problem(405, "method_not_allowed")
+
+
 # --- downloads ---
 
 
