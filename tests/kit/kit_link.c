@@ -27,6 +27,7 @@ static bool take_answer(struct kit_link *link)
     }
     memcpy(link->answer, answer, size);
     link->answer_size = size;
+    link->answered_at = link->flash->operations;
     ferry_receiver_answered(&link->receiver);
     return true;
 }
