@@ -227,12 +227,20 @@ static void begin(struct bench *bench)
     bench->acknowledged = 0;
     bench->accepted = false;
     bench->cuts_to_come = 0;
+    bench->link.durable = 0;
+}
+
+/* The node promised so much by now. */
+static uint32_t acknowledged(const struct bench *bench)
+{
+    uint32_t durable = bench->link.durable;
+    return durable > bench->acknowledged ? durable : bench->acknowledged;
 }
 
 /* What the rest depends on; 0 where it is not known. */
 static uint64_t state_hash(const struct bench *bench)
 {
-    const uint32_t promised[] = {bench->acknowledged, bench->accepted, bench->cuts_to_come};
+    const uint32_t promised[] = {acknowledged(bench), bench->accepted, bench->cuts_to_come};
 
     return kit_sweep_flash(kit_sweep_hash(bench->images, promised, sizeof(promised)),
                            &bench->flash);
@@ -265,10 +273,10 @@ static struct bench *cut_bench(const struct bench *bench, const struct kit_opera
 {
     struct bench *below = bench->below;
     enum kit_cut cut = n == 0 ? KIT_CUT_DONE : n == 1 ? KIT_CUT_LOST : KIT_CUT_TORN;
-    uint32_t durable = bench->link.durable;
 
     kit_flash_after_cut(&below->flash, &bench->flash, next, cut, seed + n);
-    below->acknowledged = durable > bench->acknowledged ? durable : bench->acknowledged;
+    below->acknowledged = acknowledged(bench);
+    below->link.durable = 0;
     below->accepted = bench->accepted;
     below->cuts_to_come = (uint8_t)(bench->cuts_to_come - 1);
     below->at = bench->flash.operations + 1;
