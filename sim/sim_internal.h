@@ -309,6 +309,8 @@ struct sim_replay {
 };
 
 /* ---- cycle.c ---- */
+#define SIM_CYCLE_BLOCKS 256u
+
 struct sim_cycle {
     int phase;
     uint32_t anchor; /* the block that a round begins with; 0: none */
@@ -316,6 +318,11 @@ struct sim_cycle {
     bool on;        /* ferry_sim_shortcuts */
     bool off;       /* the host may write to RAM at any time */
     bool disturbed; /* an event was told or a clock was read: rounds may differ */
+    bool flips;     /* unstable bits flip meanwhile */
+    bool watching;  /* reads of the flash are noticed, once */
+    bool noting;    /* blocks are noted: when each begins in its round */
+    uint32_t blocks;
+    uint64_t block_ps[SIM_CYCLE_BLOCKS];
     uint64_t since_ps, passed_ps, retry_ps, period_ps, halfwords;
     uint64_t skipped_ps; /* in all */
     struct sim_cpu_regs regs;
@@ -444,8 +451,10 @@ void sim_cycle_before(struct ferry_sim *b, uint32_t pc);
 void sim_cycle_after(struct ferry_sim *b, enum sim_cpu_stop why);
 /** Stop before this block? For the block hook. */
 bool sim_cycle_stops(const struct ferry_sim *b, uint32_t address);
-/** After such a stop: compares, and passes over rounds that begin before until_ps. */
-void sim_cycle_step(struct ferry_sim *b, uint64_t until_ps);
+/** After such a stop: compares, and passes over rounds that begin before the next event. */
+void sim_cycle_step(struct ferry_sim *b);
+/** A block of the round that is compared begins. For the block hook, while cycle.noting. */
+void sim_cycle_note_block(struct ferry_sim *b);
 /** The core was set from outside. */
 void sim_cycle_forget(struct ferry_sim *b);
 
@@ -457,6 +466,8 @@ void sim_cpu_set(struct ferry_sim *b, int reg, uint32_t value);
 /** Forget translated code of flash [offset, offset + size): now, between runs. */
 void sim_cpu_flush(struct ferry_sim *b, uint32_t offset, uint32_t size);
 void sim_cpu_flush_ram(struct ferry_sim *b);
+/** Between runs: the next read of flash by an instruction sets cycle.disturbed. */
+void sim_cpu_watch_flash(struct ferry_sim *b, bool on);
 /** Between runs: sim_mpu_denies is asked about each access to this page of RAM, or no longer. */
 bool sim_cpu_guard(struct ferry_sim *b, uint32_t page, bool on);
 
