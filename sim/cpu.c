@@ -79,6 +79,8 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *ctx)
     }
     if (b->enter.count)
         sim_entered(b, (uint32_t)address);
+    if (b->cycle.on && address == b->block_pc && size == 4u && b->block_size == 4u)
+        sim_cycle_count_down(b, (uint32_t)address); /* the block just ran, and loops to itself */
     if (b->cycle.noting)
         sim_cycle_note_block(b);
     uint32_t halfwords = size >> 1;

@@ -10,6 +10,9 @@
  * Reads of a clock are noticed and end the attempt. Unstable bits of the flash are flipped at the
  * very blocks where the engine would have stopped for it; that no round reads the flash is then
  * made sure of by taking away its permission for the round that is compared.
+ *
+ * And the shortest loop of all, `subs rN, #1; bne` to itself, is counted down at once to its last
+ * round before the next event.
  */
 #include "sim_internal.h"
 
@@ -19,6 +22,10 @@ enum {
     VISITS = 16,   /* of the place where a round may begin, until giving up */
     RETRY_US = 200 /* after giving up */
 };
+
+#define OPCODE_SUBS_1    0x3801u /* subs rN, #1; N in bits 8 to 10 */
+#define OPCODE_BNE_SELF  0xD1FDu /* to the halfword before it */
+#define COUNT_DOWN_BYTES 4u
 
 enum { IDLE, SEEK, VERIFY, KNOWN };
 
@@ -305,4 +312,37 @@ void sim_cycle_step(struct ferry_sim *b)
     } else {
         look(b);
     }
+}
+
+/* ---- counting down ---- */
+
+/* @return the register that the block at `address` counts down, or -1 */
+static int counter_of(const struct ferry_sim *b, uint32_t address)
+{
+    uint32_t offset = address - b->chip->flash_base;
+    bool in_flash = offset < b->chip->flash_size - COUNT_DOWN_BYTES;
+    const uint8_t *code = in_flash ? b->view + offset : sim_bus_ram(b, address, COUNT_DOWN_BYTES);
+    uint16_t half[2];
+    if (!code)
+        return -1;
+    memcpy(half, code, sizeof half);
+    if ((half[0] & 0xF8FFu) != OPCODE_SUBS_1 || half[1] != OPCODE_BNE_SELF)
+        return -1;
+    return UC_ARM_REG_R0 + (half[0] >> 8 & 7);
+}
+
+/* The flags are those of the round before, and stay so: neither 0 nor negative, no borrow. */
+void sim_cycle_count_down(struct ferry_sim *b, uint32_t address)
+{
+    int reg = b->enter.count == 0 && !b->cycle.noting && !b->dead ? counter_of(b, address) : -1;
+    uint32_t count = reg >= 0 ? sim_cpu_get(b, reg) : 0;
+    uint64_t round_ps = 2u * (uint64_t)b->cycles_per_halfword * b->s.rcc.ps_per_cycle;
+    if (count < 2u || count >= 0x80000000u || b->s.now_ps >= b->deadline_ps)
+        return;
+    uint64_t rounds = (b->deadline_ps - b->s.now_ps - 1u) / round_ps;
+    rounds = rounds < count - 1u ? rounds : count - 1u;
+    sim_cpu_set(b, reg, count - (uint32_t)rounds);
+    b->s.now_ps += rounds * round_ps;
+    b->s.counters.halfwords += 2u * rounds;
+    b->cycle.skipped_ps += rounds * round_ps;
 }

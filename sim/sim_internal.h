@@ -455,6 +455,8 @@ bool sim_cycle_stops(const struct ferry_sim *b, uint32_t address);
 void sim_cycle_step(struct ferry_sim *b);
 /** A block of the round that is compared begins. For the block hook, while cycle.noting. */
 void sim_cycle_note_block(struct ferry_sim *b);
+/** A block of two halfwords begins again: does it count down? For the block hook. */
+void sim_cycle_count_down(struct ferry_sim *b, uint32_t address);
 /** The core was set from outside. */
 void sim_cycle_forget(struct ferry_sim *b);
 

@@ -430,7 +430,8 @@ void ferry_sim_replay_none(struct ferry_sim *sim);
  */
 void ferry_sim_pace(struct ferry_sim *sim, uint32_t cycles);
 /**
- * Work that can be foretold exactly is not executed: rounds of a wait for the flash. Time,
+ * Work that can be foretold exactly is not executed: rounds of a wait for the flash, of
+ * a loop that only counts down. Time,
  * counters, memory and registers come out the same, to the picosecond. Off until asked for. After a
  * call of ferry_sim_ram nothing is passed over: that memory may change at any time.
  */

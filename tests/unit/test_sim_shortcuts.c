@@ -93,6 +93,39 @@ static void a_wait_that_looks_at_unstable_bits_is_executed(void **state)
     assert_true(whole.hash == passed.hash);
 }
 
+/* Interrupts come in the middle of it and look at registers and flags. */
+static struct erase count_down(uint32_t pace, bool shortcuts)
+{
+    struct ferry_sim_counters counters;
+    kit_open(&kit, "countdown", NULL);
+    ferry_sim_shortcuts(kit.sim, shortcuts);
+    ferry_sim_pace(kit.sim, pace);
+    ferry_sim_power_on(kit.sim);
+    for (unsigned i = 0; i < 1500; i++)
+        ferry_sim_run_for(kit.sim, 1000003);
+    ferry_sim_counters(kit.sim, &counters);
+    struct erase result = {.skipped_ns = ferry_sim_skipped_ns(kit.sim),
+                           .halfwords = counters.halfwords};
+    result.hash = kit_state_hash(&kit) + ferry_sim_time_ns(kit.sim);
+    assert_int_equal(kit_result(&kit, 0), GREEN);
+    assert_in_range(kit_result(&kit, 2), 400, UINT32_MAX);
+    kit_close(&kit);
+    return result;
+}
+
+static void counting_down_is_interrupted_at_the_same_count(void **state)
+{
+    (void)state;
+    for (uint32_t pace = 1; pace < 7; pace += 5) {
+        struct erase whole = count_down(pace, false);
+        struct erase passed = count_down(pace, true);
+        assert_true(whole.skipped_ns == 0);
+        assert_in_range(passed.skipped_ns, 50 * MS, 1500 * MS);
+        assert_true(whole.halfwords == passed.halfwords);
+        assert_true(whole.hash == passed.hash);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +133,7 @@ int main(void)
         cmocka_unit_test(a_wait_that_counts_is_executed),
         cmocka_unit_test(unstable_bits_flip_while_a_wait_is_passed_over),
         cmocka_unit_test(a_wait_that_looks_at_unstable_bits_is_executed),
+        cmocka_unit_test(counting_down_is_interrupted_at_the_same_count),
     };
     return cmocka_run_group_tests_name("sim_shortcuts", tests, NULL, NULL);
 }
