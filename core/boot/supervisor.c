@@ -282,18 +282,6 @@ static int record_attempt(struct ferry_supervisor *supervisor)
     return record(supervisor, state);
 }
 
-static void record_log(struct ferry_supervisor *supervisor, enum ferry_action action, uint8_t slot)
-{
-    struct ferry_boot_log log = {.reset_cause = supervisor->node->reset_cause,
-                                 .action = (uint8_t)action,
-                                 .slot = slot,
-                                 .attempts = state_of(supervisor)->attempts,
-                                 .error = supervisor->error,
-                                 .version = supervisor->image.header.version};
-
-    (void)ferry_journal_log(supervisor->node->journal, &log); /* for people only */
-}
-
 int ferry_supervisor_depart(struct ferry_supervisor *supervisor, enum ferry_action action,
                             struct ferry_departure *departure)
 {
@@ -312,7 +300,7 @@ int ferry_supervisor_depart(struct ferry_supervisor *supervisor, enum ferry_acti
             return status;
         }
     }
-    record_log(supervisor, action, slot);
+    ferry_supervisor_log(supervisor, action, slot);
     departure->slot = slot;
     departure->trial = trial;
     departure->vectors =

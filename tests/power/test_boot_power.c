@@ -239,7 +239,9 @@ static uint8_t boot(struct bench *bench)
 
     kit_link_start(&bench->link, &bench->flash, FERRY_SLOT_NONE);
     ferry_supervisor_begin(&bench->supervisor, &bench->link.node);
-    (void)ferry_supervisor_decide(&bench->supervisor);
+    if (ferry_supervisor_decide(&bench->supervisor) == FERRY_ACTION_LISTEN) {
+        ferry_supervisor_log(&bench->supervisor, FERRY_ACTION_LISTEN, FERRY_SLOT_NONE);
+    }
     bool listens = bench->story->by_bootloader || bench->board->slot_count == 1;
     if (listens && bench->wants_update && !bench->flash.dead) {
         offer_update(bench);

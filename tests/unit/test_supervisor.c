@@ -36,7 +36,8 @@ static void wake(struct bench *bench)
     ferry_supervisor_begin(&bench->supervisor, &bench->node);
 }
 
-/* One start to the jump. Returns the action; departure.slot is NOT_STARTED if there was no jump. */
+/* One start to the jump, or to listening for ever. Returns the action; departure.slot is
+ * NOT_STARTED if there was no jump. */
 static enum ferry_action start(struct bench *bench)
 {
     enum ferry_action action;
@@ -45,8 +46,11 @@ static enum ferry_action start(struct bench *bench)
     wake(bench);
     for (int tries = 0; tries < 3; tries++) {
         action = ferry_supervisor_decide(&bench->supervisor);
-        if (action == FERRY_ACTION_LISTEN ||
-            ferry_supervisor_depart(&bench->supervisor, action, &bench->departure) == FERRY_OK) {
+        if (action == FERRY_ACTION_LISTEN) {
+            ferry_supervisor_log(&bench->supervisor, FERRY_ACTION_LISTEN, FERRY_SLOT_NONE);
+            break;
+        }
+        if (ferry_supervisor_depart(&bench->supervisor, action, &bench->departure) == FERRY_OK) {
             break;
         }
     }
@@ -360,6 +364,64 @@ static void logs_each_start(void **test)
     assert_int_equal(log.version.major, 3);
 }
 
+static uint32_t records_written(struct bench *bench)
+{
+    (void)recorded(bench);
+    return bench->journal.cursor;
+}
+
+static void logs_once_that_nothing_starts(void **test)
+{
+    struct bench *bench = *test;
+    struct ferry_boot_log log;
+    provision(bench, FERRY_SLOT_A, 3);
+    corrupt(bench, FERRY_SLOT_A);
+    assert_int_equal(start(bench), FERRY_ACTION_LISTEN);
+    uint32_t written = records_written(bench);
+    assert_int_equal(ferry_journal_log_read(&bench->journal, 0, &log), FERRY_OK);
+    assert_int_equal(log.boot, 1);
+    assert_int_equal(log.action, FERRY_ACTION_LISTEN);
+    assert_int_equal(log.slot, FERRY_SLOT_NONE);
+    assert_int_equal(log.error, FERRY_IMAGE_HASH);
+    assert_int_equal(log.version.major, 0); /* of no image */
+    ferry_supervisor_log(&bench->supervisor, FERRY_ACTION_LISTEN, FERRY_SLOT_NONE);
+    assert_int_equal(records_written(bench), written);
+    start(bench); /* the healed state, no second entry */
+    assert_int_equal(records_written(bench), written + 1);
+    assert_int_equal(ferry_journal_log_read(&bench->journal, 1, &log), FERRY_ARGUMENT);
+}
+
+static void a_fault_without_an_application_is_logged(void **test)
+{
+    struct bench *bench = *test;
+    struct ferry_boot_log log;
+    wake(bench);
+    bench->node.reset_cause = FERRY_RESET_FAULT;
+    assert_int_equal(ferry_supervisor_decide(&bench->supervisor), FERRY_ACTION_LISTEN);
+    ferry_supervisor_log(&bench->supervisor, FERRY_ACTION_LISTEN, FERRY_SLOT_NONE);
+    (void)recorded(bench);
+    assert_int_equal(ferry_journal_log_read(&bench->journal, 0, &log), FERRY_OK);
+    assert_int_equal(log.action, FERRY_ACTION_LISTEN);
+    assert_int_equal(log.reset_cause, FERRY_RESET_FAULT);
+}
+
+static void a_log_of_listening_takes_no_room_of_an_update(void **test)
+{
+    struct bench *bench = *test;
+    struct ferry_boot_log log;
+    start(bench); /* an empty chip: the journal is made, with one entry */
+    (void)recorded(bench);
+    while (ferry_journal_room(&bench->journal) > ferry_journal_reserve(&kit_board)) {
+        struct ferry_state state = bench->journal.state;
+        assert_int_equal(ferry_journal_commit(&bench->journal, &state), FERRY_OK);
+    }
+    bench->supervisor.error = FERRY_IMAGE_HASH; /* tells something new */
+    uint32_t operations = bench->flash.operations;
+    ferry_supervisor_log(&bench->supervisor, FERRY_ACTION_LISTEN, FERRY_SLOT_NONE);
+    assert_int_equal(bench->flash.operations, operations);
+    assert_int_equal(ferry_journal_log_read(&bench->journal, 1, &log), FERRY_ARGUMENT);
+}
+
 /* ---- power cuts ----------------------------------------------------------------------------- */
 
 /* Starts with a cut at operation `first`, a second cut during the next start, then in peace. */
@@ -455,6 +517,21 @@ static void a_cut_compaction_loses_nothing(void **test)
 static void check_something_starts(struct bench *bench)
 {
     assert_int_not_equal(bench->departure.slot, NOT_STARTED);
+}
+
+static void check_still_listens(struct bench *bench)
+{
+    assert_int_equal(bench->departure.slot, NOT_STARTED);
+    assert_int_equal(recorded(bench)->confirmed, FERRY_SLOT_A);
+    assert_int_equal(recorded(bench)->security_counter, 1);
+}
+
+static void a_cut_log_of_listening_changes_no_state(void **test)
+{
+    struct bench *bench = *test;
+    provision(bench, FERRY_SLOT_A, 1);
+    corrupt(bench, FERRY_SLOT_A);
+    sweep(bench, check_still_listens);
 }
 
 static void a_cut_rebuild_still_starts_an_image(void **test)
@@ -580,10 +657,14 @@ int main(void)
         TEST(makes_room_for_an_update_before_it_starts),
         TEST(starts_only_what_needs_no_record_when_flash_is_read_only),
         TEST(logs_each_start),
+        TEST(logs_once_that_nothing_starts),
+        TEST(a_fault_without_an_application_is_logged),
+        TEST(a_log_of_listening_takes_no_room_of_an_update),
         TEST(a_cut_start_still_tries_the_update),
         TEST(a_cut_revert_still_reverts),
         TEST(a_cut_compaction_loses_nothing),
         TEST(a_cut_rebuild_still_starts_an_image),
+        TEST(a_cut_log_of_listening_changes_no_state),
         cmocka_unit_test(listens_for_50_ms),
         cmocka_unit_test(queries_hold_it_for_10_s_at_most),
         cmocka_unit_test(work_left_keeps_it_open_but_not_for_ever),

@@ -3,6 +3,7 @@
  * start, listen for an update, record the start.
  *
  *   begin -> decide -> listen -> decide -> depart -> (the port jumps)
+ *   begin -> decide -> log -> listen for ever, where nothing is bootable
  *
  * Between journal, image and decide on one side, and device/bootloader/main.c on the other; host
  * tests run the same functions on emulated flash. Verifying a slot blocks for about 0.5 s on a
@@ -56,6 +57,17 @@ struct ferry_departure {
  */
 int ferry_supervisor_depart(struct ferry_supervisor *supervisor, enum ferry_action action,
                             struct ferry_departure *departure);
+
+/*
+ * Writes this start into the boot log. ferry_supervisor_depart does it before a jump; the port
+ * where ferry_supervisor_decide returned LISTEN, before it listens for ever (not for the window
+ * before a jump). action, slot: what is done, and what is started by it; LISTEN, FERRY_SLOT_NONE:
+ * nothing is. Never erases, and writes nothing where the newest entry tells the same: resets of a
+ * node without an application do not wear the journal. Power: the entry is there or is not, no
+ * state changes.
+ */
+void ferry_supervisor_log(struct ferry_supervisor *supervisor, enum ferry_action action,
+                          uint8_t slot);
 
 /* ---- listening ------------------------------------------------------------------------------ */
 
