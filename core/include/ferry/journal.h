@@ -130,7 +130,16 @@ uint32_t ferry_journal_reserve(const struct ferry_board *board);
  */
 int ferry_journal_log(struct ferry_journal *journal, struct ferry_boot_log *log);
 
-/* Reads the n-th newest boot log (0 = newest). Returns OK, or ARGUMENT past the oldest. */
+/*
+ * Reads the newest boot log that stands before `*place` (first: journal->cursor) and sets `*place`
+ * to where it stands, for the next one: each place is read once however many are asked for.
+ * Returns OK, or ARGUMENT past the oldest.
+ */
+int ferry_journal_log_before(const struct ferry_journal *journal, uint32_t *place,
+                             struct ferry_boot_log *log);
+
+/* Reads the n-th newest boot log (0 = newest), from the newest on. Returns OK, or ARGUMENT past the
+ * oldest; then `log` has any content. */
 int ferry_journal_log_read(const struct ferry_journal *journal, uint32_t index,
                            struct ferry_boot_log *log);
 
