@@ -149,17 +149,44 @@ static int kit_program(void *ctx, uint32_t address, const void *data, size_t siz
     return flash->dead ? FERRY_FLASH : FERRY_OK;
 }
 
+/* The last moment of an erase: all reads blank, but for one bit that is not solid yet. */
+static void erase_but_one(struct kit_flash *flash, uint32_t at, uint32_t size)
+{
+    uint32_t from = kit_random(&flash->random) % (8 * size), bit = 0;
+    bool rising = false;
+
+    for (uint32_t i = 0; i < 8 * size && !rising; i++) {
+        bit = (from + i) % (8 * size);
+        uint8_t byte = (uint8_t)(~flash->memory[at + bit / 8] | flash->unstable[at + bit / 8]);
+        rising = ((uint32_t)byte >> bit % 8 & 1U) != 0;
+    }
+    memset(flash->memory + at, 0xFF, size);
+    memset(flash->unstable + at, 0, size);
+    if (rising) {
+        flash->unstable[at + bit / 8] = (uint8_t)(1U << bit % 8);
+    }
+}
+
+static void erase_torn(struct kit_flash *flash, uint32_t at, uint32_t size)
+{
+    if (flash->degree == KIT_NEARLY) {
+        erase_but_one(flash, at, size);
+        return;
+    }
+    for (uint32_t i = at; i < at + size; i++) {
+        uint8_t rising = torn_bits(flash, (uint8_t)~flash->memory[i]);
+        flash->memory[i] |= rising;
+        flash->unstable[i] |= torn_noise(flash, rising);
+    }
+}
+
 static void erase_bytes(struct kit_flash *flash, uint32_t at, uint32_t size, enum kit_cut cut)
 {
-    for (uint32_t i = at; i < at + size && cut != KIT_CUT_LOST; i++) {
-        if (cut == KIT_CUT_TORN) {
-            uint8_t rising = torn_bits(flash, (uint8_t)~flash->memory[i]);
-            flash->memory[i] |= rising;
-            flash->unstable[i] |= torn_noise(flash, rising);
-        } else {
-            flash->memory[i] = 0xFF;
-            flash->unstable[i] = 0;
-        }
+    if (cut == KIT_CUT_TORN) {
+        erase_torn(flash, at, size);
+    } else if (cut != KIT_CUT_LOST) {
+        memset(flash->memory + at, 0xFF, size);
+        memset(flash->unstable + at, 0, size);
     }
 }
 

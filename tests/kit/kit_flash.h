@@ -18,8 +18,8 @@ enum kit_cut {
     KIT_CUT_DONE  /* power fails right after it */
 };
 
-/* How far a torn operation got; chance decides. The last leaves what reads right most of the time.
- */
+/* How far a torn operation got; chance decides. The last leaves what reads right most of the time:
+ * of an erase one bit, so that the sector may look blank and is not. */
 enum kit_degree { KIT_HARDLY, KIT_HALF, KIT_NEARLY };
 
 enum { KIT_SECTORS_MAX = 32 };
