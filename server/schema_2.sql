@@ -3,9 +3,9 @@
 
 PRAGMA user_version = 2;
 
--- The last starts of a target, from its boot log. Gateways tell them more than once: a start is known
--- by all that it says, as numbers begin again where a node's journal was lost. The order of ids is the
--- order in which they were told, the oldest first.
+-- The last starts of a target, from its boot log, in the order in which they were told (id), the oldest
+-- first. Two rows may say the same: numbers begin again where a node's journal was lost. Gateways tell
+-- a start more than once: what overlaps the newest rows is not added (store_boots.c).
 CREATE TABLE boots (
     id       INTEGER PRIMARY KEY AUTOINCREMENT,
     target   INTEGER NOT NULL REFERENCES targets (id) ON DELETE CASCADE,
@@ -16,7 +16,6 @@ CREATE TABLE boots (
     version  TEXT NOT NULL,         -- of it; '': none
     attempts INTEGER NOT NULL,      -- starts that its trial had left
     error    TEXT NOT NULL,         -- a status by name
-    reported INTEGER NOT NULL,
-    UNIQUE (target, number, reset, action, slot, version, attempts, error)
+    reported INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX boots_by_target ON boots (target, id);

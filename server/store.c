@@ -149,14 +149,20 @@ static int schema_number(struct store *store)
     return number;
 }
 
-/* One step, whole or not at all: the file sets the number, too. */
-static bool run_schema(struct store *store, const char *name)
+/*
+ * One step up from number `from`, whole or not at all: the file sets the number, too. Nothing to do
+ * where another process took the step before we had the lock.
+ */
+static bool run_schema(struct store *store, const char *name, int from)
 {
     const struct embedded_file *schema = embedded_find(name);
     if (!store_begin(store)) {
         return false;
     }
-    bool ok = sqlite3_exec(store->db, (const char *)schema->data, NULL, NULL, NULL) == SQLITE_OK;
+    bool ok = true;
+    if (schema_number(store) == from) {
+        ok = sqlite3_exec(store->db, (const char *)schema->data, NULL, NULL, NULL) == SQLITE_OK;
+    }
     if (!ok) {
         log_failure(store, name);
     }
@@ -170,7 +176,7 @@ static bool upgrade(struct store *store)
     int number = schema_number(store);
     bool ok = true;
     for (; ok && number >= 1 && number < SCHEMA_NUMBER; number++) {
-        ok = run_schema(store, steps[number]);
+        ok = run_schema(store, steps[number], number);
     }
     return ok;
 }
@@ -183,7 +189,7 @@ static bool set_up(struct store *store, bool create)
         !store_run(store, "PRAGMA foreign_keys = ON", "")) {
         return false;
     }
-    if ((create && !run_schema(store, "schema.sql")) || !upgrade(store)) {
+    if ((create && !run_schema(store, "schema.sql", 0)) || !upgrade(store)) {
         return false;
     }
     int number = schema_number(store);

@@ -164,8 +164,9 @@ enum store_result store_set_attributes(struct store *store, int64_t target,
                                        size_t count);
 
 /*
- * Adds starts, the oldest first; what is there already is left alone, and the oldest beyond
- * BOOTS_MAX are forgotten. CREATED; OK if none was new.
+ * Adds starts, the oldest first. Those at the front of `list` that are the newest stored ones are
+ * left out: the same list twice is stored once. The oldest beyond BOOTS_MAX are forgotten. CREATED;
+ * OK if none was new.
  */
 enum store_result store_add_boots(struct store *store, int64_t target, const struct boot *list,
                                   size_t count);

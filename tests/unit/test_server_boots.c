@@ -227,6 +227,61 @@ static void a_new_journal_is_another_story(void **state)
     assert_string_equal(list[0].reset, "watchdog");
 }
 
+/* Of a node that was provisioned again, the starts say word for word what the old ones said. */
+static void a_new_journal_that_says_the_same_is_another_story(void **state)
+{
+    static const int64_t wanted[] = {4, 3, 2, 1, 5, 4, 3, 2, 1};
+    struct boot list[2 * BOOTS_MAX];
+    (void)state;
+    assert_int_equal(tell(target, 1, 5), STORE_CREATED);
+    assert_int_equal(tell(target, 1, 1), STORE_CREATED);
+    assert_int_equal(tell(target, 1, 1), STORE_OK);
+    assert_int_equal(tell(target, 1, 3), STORE_CREATED);
+    assert_int_equal(tell(target, 2, 4), STORE_CREATED);
+    assert_int_equal(tell(target, 1, 4), STORE_OK);
+    assert_int_equal(boots_of(target, list), sizeof wanted / sizeof wanted[0]);
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        assert_int_equal(list[i].number, wanted[i]);
+    }
+}
+
+/* Each batch out of a row of starts, told after each other one that came before it. */
+static void batches_that_overlap_are_stored_once(void **state)
+{
+    struct boot list[2 * BOOTS_MAX];
+    char name[32];
+    (void)state;
+    for (int64_t end = 1; end <= 6; end++) {
+        for (int64_t first = 1; first <= end + 1; first++) {
+            snprintf(name, sizeof name, "n%d-%d", (int)end, (int)first);
+            int64_t node = add_target(name);
+            assert_int_equal(tell(node, 1, end), STORE_CREATED);
+            assert_int_equal(tell(node, first, 7), STORE_CREATED);
+            assert_int_equal(tell(node, first, 7), STORE_OK);
+            assert_int_equal(boots_of(node, list), 7);
+            for (int64_t i = 0; i < 7; i++) {
+                assert_int_equal(list[i].number, 7 - i);
+            }
+        }
+    }
+}
+
+/* More than is kept, told twice: the newest of them, once. */
+static void a_batch_beyond_the_bound_is_stored_once(void **state)
+{
+    struct boot told[BOOTS_MAX + 3];
+    struct boot list[2 * BOOTS_MAX];
+    (void)state;
+    for (size_t i = 0; i < BOOTS_MAX + 3; i++) {
+        told[i] = boot_number((int64_t)i);
+    }
+    assert_int_equal(store_add_boots(store, target, told, BOOTS_MAX + 3), STORE_CREATED);
+    assert_int_equal(store_add_boots(store, target, told, BOOTS_MAX + 3), STORE_OK);
+    assert_int_equal(boots_of(target, list), BOOTS_MAX);
+    assert_int_equal(list[0].number, BOOTS_MAX + 2);
+    assert_int_equal(list[BOOTS_MAX - 1].number, 3);
+}
+
 /* Leaves a database of number 1 as a server before boots made it, with a target, and more. */
 static void make_number_1(const char *more)
 {
@@ -291,6 +346,49 @@ static void a_step_that_fails_leaves_the_database_as_it_was(void **state)
     assert_int_equal(ask_database("SELECT count(*) FROM targets"), 1);
 }
 
+/* Another process on the same database: brings it up to date when ours begins its transaction. */
+static int overtake(unsigned type, void *ctx, void *statement, void *text)
+{
+    bool *done = ctx;
+    char path[128];
+    sqlite3 *other;
+    const struct embedded_file *schema = embedded_find("schema_2.sql");
+    (void)type;
+    (void)statement;
+    if (*done || strcmp(text, "BEGIN IMMEDIATE") != 0) {
+        return 0;
+    }
+    *done = true;
+    snprintf(path, sizeof path, "%s/ferry.db", folder);
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, (const char *)schema->data, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    return 0;
+}
+
+static bool overtaken;
+
+/* Of the type that sqlite3_auto_extension() calls for each connection. */
+static int watch_connection(sqlite3 *db, const char **error, const void *routines)
+{
+    (void)error;
+    (void)routines;
+    return sqlite3_trace_v2(db, SQLITE_TRACE_STMT, overtake, &overtaken);
+}
+
+static void two_processes_bring_a_database_up_to_date(void **state)
+{
+    (void)state;
+    overtaken = false;
+    sqlite3_auto_extension((void (*)(void))watch_connection);
+    make_number_1("PRAGMA journal_mode = WAL");
+    sqlite3_reset_auto_extension();
+    assert_true(overtaken);
+    assert_non_null(store);
+    assert_true(store_healthy(store));
+    assert_int_equal(ask_database("PRAGMA user_version"), 2);
+}
+
 static void a_newer_database_is_refused(void **state)
 {
     (void)state;
@@ -334,8 +432,12 @@ int main(void)
         IN_A_DATABASE(what_was_told_before_adds_nothing),
         IN_A_DATABASE(the_oldest_are_forgotten),
         IN_A_DATABASE(a_new_journal_is_another_story),
+        IN_A_DATABASE(a_new_journal_that_says_the_same_is_another_story),
+        IN_A_DATABASE(batches_that_overlap_are_stored_once),
+        IN_A_DATABASE(a_batch_beyond_the_bound_is_stored_once),
         IN_A_DATABASE(an_older_database_is_brought_up_to_date),
         IN_A_DATABASE(a_step_that_fails_leaves_the_database_as_it_was),
+        IN_A_DATABASE(two_processes_bring_a_database_up_to_date),
         IN_A_DATABASE(a_newer_database_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
