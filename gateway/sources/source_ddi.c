@@ -127,7 +127,8 @@ static enum gateway_answer tell_config(struct source_ddi *source, const struct f
 
 /*
  * A request of its own: a server that does not take boots must not miss the rest. What it refuses
- * is dropped; only what may heal is kept for the next poll.
+ * is dropped; what may heal is kept for the next poll, a token or certificate that it does not
+ * accept too: the engine counts these starts as told and does not bring them again.
  */
 static void tell_boots(struct source_ddi *source)
 {
@@ -137,7 +138,8 @@ static void tell_boots(struct source_ddi *source)
         return;
     }
     snprintf(url, sizeof url, "%s/configData", source->base);
-    if (http_exchange(source->client, "PUT", url, body, NULL, NULL) != GATEWAY_RETRY) {
+    enum gateway_answer answer = http_exchange(source->client, "PUT", url, body, NULL, NULL);
+    if (answer == GATEWAY_OK || answer == GATEWAY_REFUSED) {
         source->boots.count = 0;
     }
     cJSON_free(body);

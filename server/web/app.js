@@ -31,16 +31,29 @@ function closeBoots() {
 
 // After an event. Without an answer the page closes them and goes on: they are not what it is for.
 async function refreshBoots() {
+  const id = viewed;
   try {
-    await showBoots(viewed);
+    await showBoots(id);
   } catch (error) {
-    closeBoots();
+    if (viewed === id) closeBoots();
     if (error instanceof Refused) throw error;
   }
 }
 
+// What somebody clicked for: fails as follow() does, and closes no other target's view.
+async function asked(work, id) {
+  const { signal } = following;
+  try {
+    await work();
+  } catch (error) {
+    if (signal.aborted) return;
+    if (error instanceof Refused) return leave(error.message);
+    if (id && viewed === id) closeBoots();
+  }
+}
+
 function showTarget(target) {
-  const row = targetRow(target, () => showBoots(target.id).catch(closeBoots));
+  const row = targetRow(target, () => asked(() => showBoots(target.id), target.id));
   const old = targetRows.get(target.id);
   const focused = old?.contains(document.activeElement);
   if (old) old.replaceWith(row);
@@ -130,7 +143,7 @@ by("login").addEventListener("submit", (event) => {
 });
 by("leave").addEventListener("click", () => leave());
 by("target-close").addEventListener("click", closeBoots);
-by("more").addEventListener("click", () => loadTargets().catch(() => {}));
+by("more").addEventListener("click", () => asked(loadTargets));
 
 if (hasToken()) follow();
 else leave();

@@ -362,15 +362,16 @@ def test_boots_are_told_once(server, node, polling):
     assert len(server.boots()) == 1
 
 
-def test_boots_that_the_server_failed_to_take_are_told_again(server, node, polling):
-    server.boot_codes = [503, 503]
+@pytest.mark.parametrize("code", [503, 401, 403])
+def test_boots_that_the_server_failed_to_take_are_told_again(server, node, polling, code):
+    server.boot_codes = [code] * 2
     polling()
     wait_polls(server, 6)
     told = server.boots()
     assert len(told) == 3 and all(data == told[0] for data in told)
 
 
-@pytest.mark.parametrize("code", [400, 403, 404])
+@pytest.mark.parametrize("code", [400, 404, 413, 422])
 def test_boots_that_the_server_refuses_are_dropped(server, node, polling, code):
     server.boot_codes = [code] * 10
     polling()
