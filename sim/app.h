@@ -88,6 +88,10 @@ void app_pty_close(struct app *app);
 void app_pty_serve(struct app *app);
 bool app_pty_wants_input(const struct app *app);
 
+/* pty_speed.c */
+/** Baud that the client of a pty (either end) has set; 0 if there is none. */
+uint32_t app_pty_speed(int fd);
+
 /* control.c */
 int app_control_open(struct app *app);
 void app_control_close(struct app *app);

@@ -92,22 +92,13 @@ void app_pty_close(struct app *app)
     p->master = p->slave = -1;
 }
 
-/* The client's termios says at which rate it sends. */
+/* The client's termios says at which rate it sends and hears: asked for each time, as a client that
+ * only listens sends nothing that would tell. */
 static void follow_baud(struct app *app)
 {
-    static const struct {
-        speed_t code;
-        uint32_t baud;
-    } rates[] = {{B9600, 9600},     {B19200, 19200},     {B38400, 38400},     {B57600, 57600},
-                 {B115200, 115200}, {B230400, 230400},   {B460800, 460800},   {B500000, 500000},
-                 {B921600, 921600}, {B1000000, 1000000}, {B1500000, 1500000}, {B2000000, 2000000}};
-    struct termios t;
-    if (tcgetattr(app->pty.master, &t) != 0)
-        return;
-    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
-        if (rates[i].code == cfgetospeed(&t))
-            ferry_sim_uart_baud(app->sim, 0, rates[i].baud);
-    }
+    uint32_t baud = app_pty_speed(app->pty.master);
+    if (baud != 0) /* 0 hangs up, or nothing is known: as before */
+        ferry_sim_uart_baud(app->sim, 0, baud);
 }
 
 bool app_pty_wants_input(const struct app *app)
@@ -136,7 +127,6 @@ static void to_board(struct app *app)
             drop_input(app);
         return;
     }
-    follow_baud(app);
     ferry_sim_uart_send(app->sim, 0, buffer + 1, (size_t)n - 1);
 }
 
@@ -157,6 +147,7 @@ void app_pty_serve(struct app *app)
 {
     if (app->pty.master < 0)
         return;
+    follow_baud(app);
     to_board(app);
     from_board(&app->pty);
 }

@@ -99,3 +99,16 @@ def test_application_knows_that_the_journal_was_lost(node):
     assert info["running"] == "a" and LOST in info["warnings"]
     ferry("reset", "--port", node.port)
     assert LOST not in node.settled(60)["warnings"]
+
+
+@pytest.mark.parametrize("baud", ["9600", "900000", "1000000"])
+def test_the_line_follows_the_baud_rate_of_the_client(node, baud):
+    """The pty garbles as a wire does; 900,000 is within the 3 % that a UART tolerates."""
+    before = node.command("counters")["uart_framing"]
+    done = ferry("status", "--port", node.port, "--baud", baud, check=False)
+    garbled = node.command("counters")["uart_framing"] - before
+    if baud == "900000":
+        assert done.returncode == 0 and garbled == 0
+    else:
+        assert done.returncode == 1 and "stm32f411" not in done.stdout and garbled > 0
+    assert ferry("status", "--port", node.port).returncode == 0
