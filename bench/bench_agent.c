@@ -294,7 +294,7 @@ static bool bench_log(char **argv)
     printf("\n");
     /* the start of this run is one more */
     uint32_t last = ask_for_log(logs - FERRY_LOG_ENTRIES_MAX + 1, "LOG: the oldest entries");
-    printf("  (of %u; limit %.0f)\n\n", logs + 1, log_limit_ms);
+    printf("  (of %u; limit %.0f)\n", logs + 1, log_limit_ms);
     if (last != 1) {
         bench_die("these are not the oldest entries");
     }

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from lab import JOURNAL, Board, Keys, ferry, wait_for
+from lab import JOURNAL, SLOTS, Board, Keys, ferry, wait_for
 
 RAM_TOP = 0x20020000
 LOST = "no journal record was found at the last start"
@@ -56,6 +56,19 @@ def test_bootloader_fault_is_logged(node):
     ferry("reset", "--port", node.port)  # the mark counts once
     node.settled(60)
     assert newest_start(node)[0] == "software"
+
+
+def test_a_start_that_ends_in_listening_is_logged(node):
+    """The only image is damaged: one entry, however many starts are alike."""
+    for _ in range(3):
+        node.command("power_off")
+        node.command("flash_load", address=SLOTS["a"][0] + 0x400, hex="00" * 64)
+        node.command("power_on")
+        wait_for("the bootloader answers", lambda: is_waiting(node), 30)
+    lines = ferry("log", "--port", node.port).stdout.splitlines()[1:]
+    assert "nothing bootable, listening" in lines[0] and lines[0].split()[1:4] == ["power", "none", "-"]
+    assert "IMAGE_HASH" in lines[0]
+    assert len([line for line in lines if "listening" in line]) == 1
 
 
 def test_update_mode_is_left_across_the_reset(node):
