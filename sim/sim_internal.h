@@ -183,8 +183,11 @@ struct sim_iwdg {
 struct sim_spi {
     uint32_t cr1, cr2, sr, crcpr, i2scfgr, i2spr;
     uint8_t dr_rx, dr_tx, shift;
-    bool dr_read;  /* first half of clearing OVR */
-    uint32_t told; /* misuse is said once a reset */
+    uint8_t rx_bits; /* what the shift register has received of its byte */
+    uint8_t phase;   /* bits of the slave's byte that went by: neither NSS nor SPE clears it */
+    bool loaded;     /* `shift` holds the byte that goes out next */
+    bool dr_read;    /* first half of clearing OVR */
+    uint32_t told;   /* misuse is said once a reset */
 };
 
 struct sim_i2c {
@@ -206,7 +209,8 @@ struct sim_spi_master {
     unsigned mode;
     uint64_t bit_ps;
     bool active, in_byte;
-    bool listening; /* the slave took part from this byte's first bit */
+    bool listening; /* the slave takes part */
+    uint8_t passed; /* bits of this byte that went by without it */
     ferry_sim_bus_fn done;
     void *ctx;
 };

@@ -255,6 +255,13 @@ int ferry_sim_spi_begin(struct ferry_sim *sim, const struct ferry_sim_spi *trans
 int ferry_sim_spi_transfer(struct ferry_sim *sim, const uint8_t *tx, uint8_t *rx, size_t size,
                            uint32_t hz);
 
+/**
+ * Spikes on SCK: the slave counts bits (1 to 7, each 0) that no master clocked, as if chip select
+ * were low. What follows is shifted until the SPI is reset. @return E_ARGUMENT, E_STATE (the slave
+ * is off)
+ */
+int ferry_sim_spi_glitch(struct ferry_sim *sim, unsigned bits);
+
 struct ferry_sim_i2c_message {
     bool read;
     uint16_t size; /**< bytes; 0: the address only */
