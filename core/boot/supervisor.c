@@ -143,10 +143,6 @@ void ferry_supervisor_begin(struct ferry_supervisor *supervisor, struct ferry_no
     if ((node->reset_cause & ~FERRY_RESET_UPDATE) != FERRY_RESET_SOFTWARE) {
         (void)record(supervisor, &journal->state);
     }
-    if (!supervisor->read_only &&
-        ferry_journal_room(journal) < ferry_journal_reserve(node->board)) {
-        (void)ferry_journal_compact(journal, &journal->state);
-    }
 }
 
 /* ---- deciding ------------------------------------------------------------------------------- */
@@ -282,6 +278,17 @@ static int record_attempt(struct ferry_supervisor *supervisor)
     return record(supervisor, state);
 }
 
+/* An application cannot compact: it gets a journal with room for a whole update. */
+static void make_room(struct ferry_supervisor *supervisor)
+{
+    struct ferry_journal *journal = supervisor->node->journal;
+
+    if (!supervisor->read_only &&
+        ferry_journal_room(journal) < ferry_journal_reserve(supervisor->node->board)) {
+        (void)ferry_journal_compact(journal, &journal->state);
+    }
+}
+
 int ferry_supervisor_depart(struct ferry_supervisor *supervisor, enum ferry_action action,
                             struct ferry_departure *departure)
 {
@@ -300,6 +307,7 @@ int ferry_supervisor_depart(struct ferry_supervisor *supervisor, enum ferry_acti
             return status;
         }
     }
+    make_room(supervisor);
     ferry_supervisor_log(supervisor, action, slot);
     departure->slot = slot;
     departure->trial = trial;

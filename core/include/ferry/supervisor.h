@@ -27,7 +27,7 @@ struct ferry_supervisor {
 /*
  * Opens and heals the journal: the winning record is written again before anything acts on it
  * (but after a reset by software, which cuts no write: a crash loop must not wear the journal); a
- * lost journal is rebuilt from the slots; it is compacted when an update's records would not fit.
+ * lost journal is rebuilt from the slots.
  *   node: flash, board, block, journal and running = FERRY_SLOT_NONE are set. Borrowed for ever.
  * A journal that cannot be written is no error here: what is confirmed still starts.
  * Power: the old state or the same state is found.
@@ -50,10 +50,12 @@ struct ferry_departure {
 
 /*
  * Records the start (the trial with one attempt less, then the boot log) and says where to jump.
+ * Before the boot log the journal is compacted where the records of a whole update would not fit:
+ * an application cannot.
  *   action: what ferry_supervisor_decide returned just before; any but LISTEN.
  * Returns OK, or an error: do not jump, decide again (a trial that cannot be recorded is not
  * started, the confirmed image is).
- * Power: the trial counts an attempt or it does not; both are safe.
+ * Power: the trial counts an attempt or it does not; both are safe. Compaction keeps the state.
  */
 int ferry_supervisor_depart(struct ferry_supervisor *supervisor, enum ferry_action action,
                             struct ferry_departure *departure);
