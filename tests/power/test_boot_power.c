@@ -3,7 +3,9 @@
  * once with a compaction while the image is pending. A cut at flash operations all through it, each
  * lost, torn or done, and a second one later. After each, DESIGN.md's invariants: something
  * verified boots wherever there is one; what CLOSE accepted is tried; an unconfirmed trial reverts,
- * a confirmed image stays; the counter never falls.
+ * a confirmed image stays; the counter never falls. On one slot the old image boots as long as no
+ * erase of it was begun, and not once after that: there the gateway first opens the transfer and
+ * goes away, and after each cut it misses a start.
  *
  * FERRY_TORTURE_SEEDS=n: at every operation, lost and done once and torn with n random outcomes,
  * each once alone and once with a second cut at random. Without it at every 5th, torn once: 5 is no
@@ -33,39 +35,15 @@ enum {
     OLD_VERSION = 1,
     NEW_VERSION = 2,
     STARTS_MAX = 24,
-    CUTS_MAX = 2
+    CUTS_MAX = 2,
+    NOTHING = 0, /* what the gateway sent behind OPEN */
+    DATA = 1,
+    CLOSE = 2
 };
 
 static struct {
     unsigned long long operations, of_operations, trials, doubles, known;
 } totals;
-
-/* For the pairs: the smallest board whose image crosses a sector and whose journal takes an update,
- * 23 or 21 of its 32 places in reserve. Every start reads all of the journal. */
-static const uint32_t small_sectors[] = {0x08000000, 0x08000400, 0x08000C00, 0x08001400,
-                                         0x08001600, 0x08001A00, 0x08001C00, 0x08002000};
-
-static const struct ferry_board small_board = {
-    .name = "kit_board",
-    .sectors = small_sectors,
-    .sector_count = 7,
-    .slot_count = 2,
-    .slots = {{0x08001400, 0x600}, {0x08001A00, 0x600}},
-    .journal_sectors = {1, 2},
-    .bootloader = {0x08000000, 0x400},
-    .ram = {{0x20000000, 0x20000}},
-};
-
-static const struct ferry_board small_board_single = {
-    .name = "kit_board",
-    .sectors = small_sectors,
-    .sector_count = 5,
-    .slot_count = 1,
-    .slots = {{0x08001400, 0x600}},
-    .journal_sectors = {1, 2},
-    .bootloader = {0x08000000, 0x400},
-    .ram = {{0x20000000, 0x20000}},
-};
 
 /* What the new application does, and who receives it. */
 struct story {
@@ -86,6 +64,9 @@ struct bench {
     uint64_t images;                 /* hash of both */
     bool accepted, tried, confirmed; /* since the story began */
     bool wants_update;               /* the gateway has not been told of an end yet */
+    bool only_opens;                 /* at the next start, then it goes away */
+    bool misses;                     /* it does not notice the next start */
+    uint8_t sent;                    /* since the story began: NOTHING, DATA, CLOSE */
     uint32_t counter;                /* highest that was seen after a start */
     uint8_t cuts_to_come;            /* at every operation */
     struct bench *below;
@@ -132,14 +113,14 @@ static struct bench *bench_init(struct bench benches[CUTS_MAX + 1], const struct
 static int set_up(void **test)
 {
     static struct bench benches[CUTS_MAX + 1];
-    *test = bench_init(benches, pairs_of_cuts() ? &small_board : &kit_board);
+    *test = bench_init(benches, pairs_of_cuts() ? &kit_board_tiny : &kit_board);
     return 0;
 }
 
 static int set_up_single(void **test)
 {
     static struct bench benches[CUTS_MAX + 1];
-    *test = bench_init(benches, pairs_of_cuts() ? &small_board_single : &kit_board_single);
+    *test = bench_init(benches, pairs_of_cuts() ? &kit_board_tiny_single : &kit_board_single);
     return 0;
 }
 
@@ -162,11 +143,33 @@ static int tear_down(void **test)
 
 /* ---- one start ------------------------------------------------------------------------------- */
 
+/* All of the update, or as much as the gateway does at this start. */
+static int install(struct bench *bench)
+{
+    int status = kit_link_open_file(&bench->link, bench->file, bench->size);
+
+    if (status != FERRY_OK || bench->only_opens) {
+        return status;
+    }
+    bench->sent = bench->sent == CLOSE ? CLOSE : DATA;
+    status = kit_link_send(&bench->link, bench->file, bench->size);
+    if (status != FERRY_OK) {
+        return status;
+    }
+    bench->sent = CLOSE;
+    return kit_link_close(&bench->link, bench->file, bench->size);
+}
+
 /* The gateway sends what it has, until the node took it or said no. */
 static void offer_update(struct bench *bench)
 {
-    int status = kit_link_install(&bench->link, bench->file, bench->size);
+    int status = install(bench);
 
+    if (bench->only_opens) {
+        assert_true(status == FERRY_OK || bench->flash.dead);
+        bench->only_opens = false;
+        return;
+    }
     bench->accepted |= status == FERRY_OK;
     if (!bench->flash.dead) {
         assert_true(status == FERRY_OK || status == FERRY_BUSY_TRIAL ||
@@ -175,6 +178,25 @@ static void offer_update(struct bench *bench)
         assert_int_equal(bench->link.answered_at, bench->flash.operations);
         bench->wants_update = false;
     }
+}
+
+static bool is_old(const struct bench *bench, uint8_t slot)
+{
+    uint32_t start = bench->board->slots[slot].start - bench->flash.base;
+    return bench->flash.memory[start + 20] == OLD_VERSION;
+}
+
+/* Erases begun, one that was cut before it had any effect among them. */
+static uint32_t slot_erases(const struct bench *bench)
+{
+    const struct ferry_board *board = bench->board;
+    uint32_t erases = 0;
+
+    for (uint32_t sector = ferry_board_sector_at(board, board->slots[FERRY_SLOT_A].start);
+         sector < board->sector_count; sector++) {
+        erases += bench->flash.erases[sector];
+    }
+    return erases;
 }
 
 /* The image that is started, verified anew from flash as it reads now. */
@@ -192,26 +214,29 @@ static void check_departure(struct bench *bench, const struct ferry_departure *d
         FERRY_OK);
     assert_int_equal(image.slot, departure->slot);
     assert_int_equal(departure->trial, bench->link.journal.state.phase == FERRY_PHASE_TRIAL);
+    if (bench->board->slot_count == 1 && slot_erases(bench) > 0) { /* only what CLOSE accepted */
+        assert_false(is_old(bench, departure->slot));
+        assert_int_equal(bench->sent, CLOSE);
+    }
 }
 
 /* The application runs until the next reset. */
 static void run_application(struct bench *bench, const struct ferry_departure *departure)
 {
     kit_link_start(&bench->link, &bench->flash, departure->slot);
-    uint8_t version =
-        bench->flash.memory[bench->board->slots[departure->slot].start - bench->flash.base + 20];
+    bool old = is_old(bench, departure->slot);
 
-    if (version == NEW_VERSION) { /* the gateway sees it run, even where CLOSE's answer was lost */
+    if (!old) { /* the gateway sees it run, even where CLOSE's answer was lost */
         bench->tried = true;
         bench->wants_update = false;
     }
-    if (version == NEW_VERSION && bench->story->good) {
+    if (!old && bench->story->good) {
         const uint8_t *hash = kit_link_file_hash(bench->file, bench->size);
         if (kit_link_hash(&bench->link, FERRY_CONFIRM, hash) == FERRY_OK) {
             assert_true(bench->flash.dead || bench->link.answered_at == bench->flash.operations);
             bench->confirmed = true;
         }
-    } else if (version == OLD_VERSION && bench->wants_update && bench->board->slot_count > 1 &&
+    } else if (old && bench->wants_update && bench->board->slot_count > 1 &&
                !bench->story->by_bootloader) {
         offer_update(bench);
     } /* a bad new application does nothing until the watchdog bites */
@@ -243,9 +268,10 @@ static uint8_t boot(struct bench *bench)
         ferry_supervisor_log(&bench->supervisor, FERRY_ACTION_LISTEN, FERRY_SLOT_NONE);
     }
     bool listens = bench->story->by_bootloader || bench->board->slot_count == 1;
-    if (listens && bench->wants_update && !bench->flash.dead) {
+    if (listens && bench->wants_update && !bench->misses && !bench->flash.dead) {
         offer_update(bench);
     }
+    bench->misses = false;
     if (bench->flash.dead || !decide_and_depart(bench, &departure) || bench->flash.dead) {
         return FERRY_SLOT_NONE;
     }
@@ -264,6 +290,10 @@ static void begin(struct bench *bench, const struct story *story)
     bench->story = story;
     bench->accepted = bench->tried = bench->confirmed = false;
     bench->wants_update = true;
+    /* With a compaction the image has to be pending by the next start. */
+    bench->only_opens = bench->board->slot_count == 1 && !story->compacts;
+    bench->misses = false;
+    bench->sent = NOTHING;
     bench->counter = OLD_VERSION;
 }
 
@@ -303,16 +333,26 @@ static void check_settled(struct bench *bench, uint8_t slot)
 /* What the rest of the story depends on; 0 where it is not known. */
 static uint64_t state_hash(const struct bench *bench)
 {
-    const uint8_t seen[] = {bench->cuts_to_come,
-                            bench->accepted,
-                            bench->tried,
-                            bench->confirmed,
-                            bench->wants_update,
-                            bench->story->good,
-                            bench->story->by_bootloader,
+    const uint8_t seen[] = {bench->cuts_to_come,    bench->accepted,
+                            bench->tried,           bench->confirmed,
+                            bench->wants_update,    bench->only_opens,
+                            bench->misses,          bench->sent,
+                            bench->story->good,     bench->story->by_bootloader,
                             (uint8_t)bench->counter};
 
     return kit_sweep_flash(kit_sweep_hash(bench->images, seen, sizeof(seen)), &bench->flash);
+}
+
+/* One slot: the old image starts until the record that ends it, just before the first erase. */
+static void check_single(const struct bench *bench, uint8_t slot)
+{
+    const struct ferry_state *state = &bench->link.journal.state;
+
+    if (slot_erases(bench) == 0) {
+        bool ended = bench->sent != NOTHING && state->phase == FERRY_PHASE_FILLING &&
+                     state->confirmed == FERRY_SLOT_NONE;
+        assert_int_equal(slot, ended ? FERRY_SLOT_NONE : FERRY_SLOT_A);
+    }
 }
 
 /* Next start, and what must hold after any. Returns the slot that was started. */
@@ -322,7 +362,11 @@ static uint8_t start_and_check(struct bench *bench)
     uint8_t slot = boot(bench);
 
     assert_false(bench->flash.dead);
-    assert_true(slot != FERRY_SLOT_NONE || bench->board->slot_count == 1);
+    if (bench->board->slot_count == 1) {
+        check_single(bench, slot);
+    } else {
+        assert_int_not_equal(slot, FERRY_SLOT_NONE);
+    }
     assert_true(!was_confirmed || slot == bench->board->slot_count - 1);
     assert_true(!was_accepted || bench->tried); /* tried at the next start */
     check_old_slot(bench);
@@ -377,6 +421,9 @@ static struct bench *cut_bench(const struct bench *bench, const struct kit_opera
     below->tried = bench->tried;
     below->confirmed = bench->confirmed;
     below->wants_update = bench->wants_update;
+    below->only_opens = bench->only_opens;
+    below->sent = bench->sent;
+    below->misses = bench->board->slot_count == 1;
     below->counter = bench->counter;
     below->cuts_to_come = (uint8_t)(bench->cuts_to_come - 1);
     below->at = bench->flash.operations + 1;
@@ -397,6 +444,7 @@ static void cut_somewhere(struct bench *bench, uint32_t random)
     bool twice = bench->flash.dead;
     totals.doubles += twice;
     kit_flash_power_on(&bench->flash);
+    bench->misses = bench->board->slot_count == 1;
     totals.known += check_end(bench) && twice; /* else it was run, if with one cut only */
 }
 
