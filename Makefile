@@ -27,11 +27,10 @@ help:
 setup:
 	@mkdir -p build && FERRY_MBEDTLS_DIR=$(MBEDTLS) tools/setup
 
-# build NAME[,TARGET]: a CMake preset. Silent when there is nothing to do.
+# build NAME[,TARGET]: a CMake preset.
 define build
 	@cmake --preset $(1) $(CMAKE_ARGS) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
-	@ninja -C build/$(1) -n $(2) | tail -1 | grep -q 'no work' || \
-	    { echo "building $(1)" && cmake --build build/$(1) -j $(JOBS) $(if $(2),--target $(2)); }
+	@echo "building $(1)" && cmake --build build/$(1) -j $(JOBS) $(if $(2),--target $(2))
 endef
 
 host: setup

@@ -13,10 +13,13 @@ static int run(int argc, char **argv);
 const struct cli_command cmd_log = {
     .name = "log",
     .summary = "show the last starts of a node",
-    .usage = "--port PORT [--baud N]\n\n"
-             "The newest start comes first. Only starts that ended in an application are logged;\n"
-             "one in which the bootloader was spoken to counts when it starts the application.\n"
-             "A node keeps as many as its journal has room for.\n\n" NODE_SESSION_USAGE,
+    .usage =
+        "--port PORT [--baud N]\n\n"
+        "The newest start comes first. Logged are starts of an application, and those that found\n"
+        "none and listen; one in which the bootloader was spoken to counts when it starts the\n"
+        "application. A start that repeats the newest entry writes none: a crash loop is one\n"
+        "entry, and the number counts entries. A node keeps as many as its journal has room for;\n"
+        "where that is full, the newest starts may be missing.\n\n" NODE_SESSION_USAGE,
     .run = run,
 };
 
