@@ -3,6 +3,7 @@ import os
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 
 import pytest
@@ -76,11 +77,16 @@ def test_an_application_outside_the_tree(tree, tmp_path):
 
 
 def test_a_copy_of_the_example_inside_the_tree_is_built(tree):
+    """And an interrupt's handler is found by its name."""
     shutil.copytree(tree / "examples" / "agent_minimal", tree / "examples" / "another")
+    with open(tree / "examples" / "another" / "main.c", "a") as source:
+        source.write("\nvoid IRQ37_Handler(void);\nvoid IRQ37_Handler(void)\n{\n    rounds++;\n}\n")
     code, text = configure(tree, "-DFERRY_APP_DIR=")
     assert code == 0, text
     run("cmake", "--build", tree / "build" / BOARD, "--target", "another_a", "another_b")
-    assert (tree / "build" / BOARD / "another_b.bin").stat().st_size > 4096
+    vectors = struct.unpack("<102I", (tree / "build" / BOARD / "another_b.bin").read_bytes()[:4 * 102])
+    assert vectors[16 + 36] == vectors[16 + 38] == vectors[16 + 0]  # nobody's
+    assert vectors[16 + 37] not in (0, vectors[16 + 36])
 
 
 def test_the_example_on_its_own_says_how_it_is_built(tree, tmp_path):
