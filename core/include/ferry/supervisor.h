@@ -27,10 +27,10 @@ struct ferry_supervisor {
 /*
  * Opens and heals the journal: the winning record is written again before anything acts on it
  * (but after a reset by software, which cuts no write: a confirmed image that crashes for ever by
- * such resets must not wear the journal); a lost journal is rebuilt from the slots. What still wears
- * it: each start after another reset writes one record, and where the confirmed image is corrupt, a
- * fallback that crashes in each trial for ever is adopted again each time, about five state records
- * for three starts.
+ * such resets must not wear the journal); a lost journal is rebuilt from the slots. What still
+ * wears it: each start after another reset writes one record, and where the confirmed image is
+ * corrupt, a fallback that crashes in each trial for ever is adopted again each time, about five
+ * state records for three starts.
  *   node: flash, board, block, journal and running = FERRY_SLOT_NONE are set. Borrowed for ever.
  * A journal that cannot be written is no error here: what is confirmed still starts.
  * Power: the old state or the same state is found.
