@@ -97,7 +97,8 @@ enum gateway_event {
     GATEWAY_EVENT_OFFER,     /* an image was chosen: version, total */
     GATEWAY_EVENT_OPENED,    /* the node takes it, from `done` on */
     GATEWAY_EVENT_PROGRESS,  /* done of total; comes often */
-    GATEWAY_EVENT_INSTALLED, /* CLOSE was accepted: the next start tries it */
+    GATEWAY_EVENT_INSTALLED, /* CLOSE was accepted, now or earlier: the next start tries it, or
+                                (info: phase) its trial is under way */
     GATEWAY_EVENT_TRIAL,     /* waiting for the new version to confirm itself */
     GATEWAY_EVENT_PULSE,     /* the node does not answer: it is reset by NRST */
     GATEWAY_EVENT_RETRY,     /* a failure that may heal: again in wait_ms */
@@ -134,7 +135,8 @@ struct gateway_options {
                                 node (120 s each until the agent stops feeding the watchdog, 8 s of
                                 watchdog, and the boot). 0: not at all */
     uint8_t retries;         /* failures without progress before the round ends; default 8 */
-    bool no_reset;           /* leave the reset to somebody else; implies no waiting */
+    bool no_reset;           /* leave the reset to somebody else; implies no waiting, also for an
+                                image that the node has already */
     bool by_bootloader;      /* reset the node first: its bootloader receives faster */
     bool boot_log;           /* ask for the node's boot log; default false */
     bool check_uid;          /* only this node may be updated: */

@@ -57,10 +57,16 @@ struct app_shot {
     struct ferry_sim_snapshot *shot;
 };
 
+struct app_lock {
+    int fd;     /**< -1: none */
+    char *path; /**< owned */
+};
+
 struct app_pty {
     int master, slave; /**< -1: no UART outside */
     char path[128];
     const char *link;
+    struct app_lock lock; /**< of link */
     uint8_t out[APP_PTY_OUT];
     size_t out_head, out_count;
 };
@@ -69,6 +75,7 @@ struct app {
     struct app_options options;
     struct ferry_sim *sim;
     struct app_pty pty;
+    struct app_lock state_lock;
     int listener;
     struct app_client clients[APP_MAX_CLIENTS];
     int bus_listener;
@@ -91,6 +98,12 @@ bool app_pty_wants_input(const struct app *app);
 /* pty_speed.c */
 /** Baud that the client of a pty (either end) has set; 0 if there is none. */
 uint32_t app_pty_speed(int fd);
+
+/* lock.c */
+/** Lock FILE.lock beside a file, which need not exist. @return false if it cannot be had (told) */
+bool app_lock(struct app_lock *lock, const char *path);
+/** Also of a lock that was not had. */
+void app_unlock(struct app_lock *lock);
 
 /* control.c */
 int app_control_open(struct app *app);

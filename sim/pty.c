@@ -28,6 +28,8 @@ static void on_byte(void *ctx, struct ferry_sim *sim, unsigned port, uint8_t byt
 static bool make_link(struct app_pty *p)
 {
     struct stat info;
+    if (!app_lock(&p->lock, p->link))
+        return false;
     if (lstat(p->link, &info) == 0 && !S_ISLNK(info.st_mode)) {
         fprintf(stderr, "ferry-sim: %s exists and is no symbolic link\n", p->link);
         return false;
@@ -84,6 +86,7 @@ void app_pty_close(struct app *app)
     struct app_pty *p = &app->pty;
     if (p->link)
         unlink(p->link);
+    app_unlock(&p->lock);
     if (p->slave >= 0)
         close(p->slave);
     if (p->master >= 0)
