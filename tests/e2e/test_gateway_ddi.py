@@ -356,6 +356,21 @@ def polling(tmp_path, node, server):
         assert process.wait(10) == 0
 
 
+def test_idle_is_logged_once_per_change(server, node, polling, capfd):
+    polling()
+    wait_polls(server, 4)
+    assert capfd.readouterr().err.count("up to date; next poll in 1 s") == 1
+    server.open = True
+    end = time.monotonic() + 60
+    while not server.feedbacks("closed"):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    wait_polls(server, polls(server) + 3)
+    log = capfd.readouterr().err
+    assert log.count("up to date; next poll in 1 s") == 1
+    assert log.index("runs, confirmed") < log.index("up to date")
+
+
 def test_boots_are_told_once(server, node, polling):
     polling()
     wait_polls(server, 5)
