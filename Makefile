@@ -45,6 +45,7 @@ board-%: setup
 demo: host board-$(BOARD)
 	@tools/demo --board $(BOARD)
 
+test: export FERRY_NO_SKIP = 1
 test: host boards lint
 	$(call build,test)
 	@tools/test
