@@ -79,14 +79,14 @@ struct target {
 
 /* A start of a node, from its boot log. */
 struct boot {
-    int64_t number; /* as the node counts, 0 to 2^32 - 1; starts again with a lost journal */
+    int64_t number;   /* as the node counts, 0 to 2^32 - 1; starts again with a lost journal */
+    int64_t attempts; /* left, 0 to 255 */
+    int64_t reported; /* seconds since 1970; set by the store */
     char reset[BOOT_WORD_SIZE];            /* "watchdog" */
     char action[BOOT_WORD_SIZE];           /* "boot_confirmed" */
     char slot[2];                          /* started: "a", "b", or "" */
     char version[FERRY_VERSION_TEXT_SIZE]; /* of it, or "" */
-    int64_t attempts;                      /* left, 0 to 255 */
     char error[BOOT_WORD_SIZE];            /* "OK", "TRIAL_EXHAUSTED" */
-    int64_t reported;                      /* seconds since 1970; set by the store */
 };
 
 /* Opens DIR/ferry.db, which `create` makes (init checks that there is none), and brings an older
