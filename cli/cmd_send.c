@@ -20,15 +20,14 @@ const struct cli_command cmd_send = {
         "--port PORT [--baud N] [--nrst CHIP:LINE [--boot0 CHIP:LINE]] [--bootloader]\n"
         "                  [--no-reset] [--wait-confirm SECONDS] IMAGE...\n\n"
         "Give the images of all slots: the node says which one is free. A damaged file is refused\n"
-        "before the node hears of it. A broken transfer is\n"
-        "resumed, also by a later `ferry send`. Succeeds when the new image runs and has\n"
-        "confirmed itself; fails when the node refuses it or goes back to the old one.\n"
+        "before the node hears of it. A broken transfer is resumed, also by a later `ferry send`.\n"
+        "Succeeds when the new image runs and has confirmed itself; fails when the node\n"
+        "refuses it or goes back to the old one.\n"
         "Ctrl-C ends the transfer.\n\n" NODE_SESSION_USAGE NODE_SESSION_LINES_USAGE
         "                 where the node does not answer, it is reset by them\n"
         "  --bootloader   reset the node first: the bootloader receives without pauses\n"
-        "  --no-reset     only install; the next start tries the image. Resets nothing and "
-        "waits\n"
-        "                 for nothing, also where the node has the image already\n"
+        "  --no-reset     only install; the next start tries the image. Ends at once where the\n"
+        "                 node has the image already\n"
         "  --wait-confirm SECONDS  how long to wait for the confirmation (default 420, 0: not "
         "at all)\n",
     .run = run,
