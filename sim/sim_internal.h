@@ -120,6 +120,7 @@ struct sim_rcc {
 struct sim_weak_word {
     uint32_t offset; /* in flash */
     uint32_t mask;   /* bits that read at random */
+    uint32_t lean;   /* ... of these, such as mostly read as the cell says */
 };
 
 struct sim_flash {
@@ -136,7 +137,8 @@ struct sim_flash {
     uint32_t weak_count;
     struct sim_weak_word op_weak[SIM_WEAK_WORDS]; /* as they were when the last operation began */
     uint32_t op_weak_count;
-    uint64_t ops; /* erase and program operations begun */
+    uint64_t weak_lost; /* operations and words that were to be unstable, and there was no room */
+    uint64_t ops;       /* erase and program operations begun */
     uint64_t cut_at;
     struct ferry_sim_cut_plan cut;
     uint32_t chunk_gen[SIM_MAX_CHUNKS];
@@ -560,7 +562,7 @@ int sim_flash_sector_of(const struct ferry_sim *b, uint32_t offset);
 /* flash_model.c: cells, cuts, cache */
 void sim_cells_erase(struct ferry_sim *b, uint32_t offset, uint32_t size, int sector);
 void sim_cells_program(struct ferry_sim *b, uint32_t offset, unsigned size, uint32_t value);
-void sim_cells_tear(struct ferry_sim *b, uint32_t seed, bool unstable);
+void sim_cells_tear(struct ferry_sim *b, uint32_t seed, bool unstable, enum ferry_sim_tear degree);
 void sim_cells_revert(struct ferry_sim *b);
 void sim_cache_control(struct ferry_sim *b, uint32_t before, uint32_t after);
 void sim_cache_clear(struct ferry_sim *b);

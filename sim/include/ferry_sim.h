@@ -369,6 +369,14 @@ enum ferry_sim_cut {
     FERRY_SIM_CUT_DONE, /**< it was complete, then the power went */
 };
 
+/** How far an erase had come that is torn. */
+enum ferry_sim_tear {
+    FERRY_SIM_TEAR_HALF,   /**< each bit with even odds */
+    FERRY_SIM_TEAR_NEARLY, /**< all but one to 8 bits: these are still 0, or if unstable mostly 1 */
+    FERRY_SIM_TEAR_HARDLY, /**< none but one to 8 bits: these are 1, or if unstable mostly 0 */
+    FERRY_SIM_TEARS
+};
+
 struct ferry_sim_cut_plan {
     enum ferry_sim_cut mode;
     uint64_t after_flash_ops; /**< the operation with this number (0 is the next to come, counted
@@ -376,6 +384,7 @@ struct ferry_sim_cut_plan {
     uint32_t seed;            /**< for TORN */
     bool unstable;            /**< TORN: some bits read back at random until they are erased or
                                  programmed to 0 */
+    enum ferry_sim_tear tear; /**< TORN, an erase; a word is always torn half */
 };
 
 /** Plan one power cut; a second call replaces it, mode NONE cancels. Power must be on at that time.
@@ -384,6 +393,13 @@ void ferry_sim_plan_cut(struct ferry_sim *sim, const struct ferry_sim_cut_plan *
 
 /** Places in flash with bits that read at random now: 0, and the cells are all there is to know. */
 uint32_t ferry_sim_unstable(const struct ferry_sim *sim);
+/** The same in `size` bytes from this address on, which lie in flash. */
+uint32_t ferry_sim_unstable_in(const struct ferry_sim *sim, uint32_t address, uint32_t size);
+/**
+ * Torn operations whose unstable bits the board had no room to remember. It remembers 64 words, and
+ * an operation takes half of what is left: seven torn erases in a row fit.
+ */
+uint64_t ferry_sim_unstable_lost(const struct ferry_sim *sim);
 
 /** One flash operation, for journals of a golden run. */
 struct ferry_sim_flash_op {

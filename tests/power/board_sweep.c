@@ -23,10 +23,11 @@
  *   --verify LIST    ADDRESS/SIZE/SIZE/SIZE of the signature check in bootloader and old
  *                    application, with commas: where it stands, bytes behind r0, r1, r2
  *   --no-shortcuts   follow every trial to its end (see sweep_rig.h)
- *   --check N        one trial in N is run again the long way, and must end alike: followed to its
- *                    end, the core at its own speed; then from the start of the story, with each
- *                    wait executed and not: the same to the last bit and nanosecond; or, one in 4,
- *                    with each wait and signature check executed: the same flash to the last bit
+ *   --check N        the first trial and each N-th after it is run again the long way, and must
+ *                    end alike: followed to its end, the core at its own speed; then from the
+ *                    start of the story, with each wait executed and not: the same to the last bit
+ *                    and nanosecond; or, one in 4, with each wait and signature check executed: the
+ *                    same flash to the last bit
  *   --stop           at the first violation
  *   --only OP:MODE:SEED[:OP:MODE:SEED]   one trial of one story, as a violation report names it
  *   --results FILE   totals as JSON
@@ -239,7 +240,7 @@ static void run_task(struct sweep_rig *rig, const struct sweep_task *task,
         report(rig, task, ++totals->violations);
     }
     trace(totals->trace, rig, task, verdict);
-    if (options->check > 0 && totals->done % options->check == 0) {
+    if (options->check > 0 && (totals->done - 1) % options->check == 0) {
         check_again(rig, task, verdict == SWEEP_VIOLATED, totals);
     }
 }

@@ -44,22 +44,24 @@ static struct sweep_cut any_cut(uint32_t op, uint32_t base, uint32_t *random)
     return (struct sweep_cut){op, (uint8_t)mode, base + next_random(random) % OUTCOMES};
 }
 
-/* Every way to cut one operation, with so many outcomes of a torn one. */
+/* Every way to cut one operation, with so many outcomes of a torn one. Of data words, `word` were
+ * cut before this one; UINT32_MAX: it is none. */
 static void add_operation(struct sweep_plan *plan, const struct sweep_options *options, uint32_t op,
-                          bool word, uint32_t seeds, uint32_t *random)
+                          uint32_t word, uint32_t seeds, uint32_t *random)
 {
+    bool is_word = word != UINT32_MAX;
     uint32_t base = options->seed * 1000;
 
     add_single(plan, op, SWEEP_LOST, 0);
     add_single(plan, op, SWEEP_DONE, 0);
     for (uint32_t i = 0; i < seeds; i++) { /* a single outcome: stable and unstable in turn */
-        add_single(plan, op, SWEEP_TORN, base + i + (seeds == 1 ? op : 0));
+        add_single(plan, op, SWEEP_TORN, base + i + (seeds == 1 && is_word ? word : 0));
     }
-    if (!word || options->full || op % RESET_STEP == 0) {
+    if (!is_word || options->full || word % RESET_STEP == 0) {
         add_single(plan, op, SWEEP_NRST, base);
         add_single(plan, op, SWEEP_WDOG, base);
     }
-    bool twice = !word || options->full || next_random(random) % DOUBLE_STEP == 0;
+    bool twice = !is_word || options->full || next_random(random) % DOUBLE_STEP == 0;
     for (uint32_t i = 0; twice && i < options->doubles; i++) {
         uint32_t reach = next_random(random) % 2 == 0 ? 48 : 1024; /* best soon */
         struct sweep_task task = {.first = any_cut(op, base, random),
@@ -115,10 +117,10 @@ struct sweep_plan sweep_plan_make(const struct sweep_rig *rig, const struct swee
         }
         bool word = class == SWEEP_WORD;
         if (!word || words++ % (options->step * rig->story->word_step) == 0) {
-            uint32_t seeds = word ? seeds_of_word(options, cut++) : options->seeds;
+            uint32_t seeds = word ? seeds_of_word(options, cut) : options->seeds;
             plan.cut_ops[class]++;
             plan.all_seeds_words += word && seeds == options->seeds;
-            add_operation(&plan, options, op, word, seeds, &random);
+            add_operation(&plan, options, op, word ? cut++ : UINT32_MAX, seeds, &random);
         }
     }
     plan.listed = plan.count;

@@ -51,7 +51,7 @@ static void a_wait_that_counts_is_executed(void **state)
 /* The same with unstable bits in a word, at which each round may look. */
 static struct erase wait_beside_unstable_bits(uint32_t look, bool shortcuts)
 {
-    struct ferry_sim_cut_plan plan = {FERRY_SIM_CUT_TORN, 1, 7, true};
+    struct ferry_sim_cut_plan plan = {FERRY_SIM_CUT_TORN, 1, 7, true, FERRY_SIM_TEAR_HALF};
     struct ferry_sim_counters counters;
     kit_open(&kit, "ramwait", NULL);
     ferry_sim_shortcuts(kit.sim, shortcuts);
