@@ -60,7 +60,8 @@ static bool is_same(const struct boot *a, const struct boot *b)
            strcmp(a->error, b->error) == 0;
 }
 
-/* Are the `length` newest of `stored` (newest first) the `length` first of `list` (oldest first)? */
+/* Are the `length` newest of `stored` (newest first) the `length` first of `list` (oldest first)?
+ */
 static bool overlaps(const struct boot *stored, const struct boot *list, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
