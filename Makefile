@@ -27,11 +27,10 @@ help:
 setup:
 	@mkdir -p build && FERRY_MBEDTLS_DIR=$(MBEDTLS) tools/setup
 
-# configure NAME, build NAME: a CMake preset. Silent when there is nothing to do.
+# build NAME[,TARGET]: a CMake preset.
 define build
 	@cmake --preset $(1) $(CMAKE_ARGS) >build/$(1).log 2>&1 || { cat build/$(1).log; exit 1; }
-	@ninja -C build/$(1) -n | tail -1 | grep -q 'no work' || \
-	    { echo "building $(1)" && cmake --build build/$(1) -j $(JOBS); }
+	@echo "building $(1)" && cmake --build build/$(1) -j $(JOBS) $(if $(2),--target $(2))
 endef
 
 host: setup
@@ -46,6 +45,7 @@ board-%: setup
 demo: host board-$(BOARD)
 	@tools/demo --board $(BOARD)
 
+test: export FERRY_NO_SKIP = 1
 test: host boards lint
 	$(call build,test)
 	@tools/test
@@ -54,7 +54,7 @@ lint: setup
 	@tools/lint
 
 torture: host boards
-	$(call build,test)
+	$(call build,power,power_sweeps)
 	@tools/torture
 
 bench: host boards

@@ -3,7 +3,9 @@
  * UART at the running demo_app on the virtual board, in virtual time.
  *
  *   bench_agent FACTORY.hex IMAGE.img FEED,SHOW FEED,SHOW
+ *   bench_agent BOARD FACTORY.hex FEED,SHOW
  *
+ * The second: no update, a LOG that has to go through the whole of a journal full of boot logs.
  * Addresses of the running application, then of the one that IMAGE brings. FEED is the first
  * function that ferry_agent_step calls (stm32f4_watchdog_feed), SHOW the first that the main loop
  * calls after it (stm32f4_led_set): the link-time optimiser leaves no function of the agent to
@@ -12,15 +14,18 @@
  */
 #include "bench_peer.h"
 
+#include "ferry/journal.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum phase { REST, OPEN, DATA, CLOSE, TRIAL, PHASES };
+enum phase { REST, LOG, OPEN, DATA, CLOSE, TRIAL, PHASES };
 enum { START_MS = 2000, RESTART_MS = 1500, CONFIRM_MS = 20000, WORD_NS = 16000 };
 
 static const double ns_per_ms = 1e6;
 static const double longest_limit_ms = 300;
+static const double log_limit_ms = 30;
 
 /* The longest of the calls of one phase. */
 struct longest {
@@ -197,6 +202,56 @@ static bool print_figures(void)
     return (double)apart_ns / ns_per_ms <= longest_limit_ms;
 }
 
+/* One place of an old journal (SPEC.md, section 3): sequence and CRC anew. */
+static void load_place(const struct ferry_range *sector, uint32_t place, uint8_t *record)
+{
+    enum { AT_SEQUENCE = 4, AT_CRC = 60, FACTORY_SEQUENCE = 1 };
+
+    ferry_put_u32(record + AT_SEQUENCE, FACTORY_SEQUENCE + 1 + place);
+    ferry_put_u32(record + AT_CRC, ferry_crc32(0, record, AT_CRC));
+    ferry_sim_load(run.peer.sim, sector->start + place * FERRY_RECORD_SIZE, record,
+                   FERRY_RECORD_SIZE);
+}
+
+/* Fills the larger journal sector with boot logs, up to the room that is an update's: in 1,900
+ * starts that differ. Returns how many. */
+static uint32_t age_journal(const struct ferry_board *board)
+{
+    enum { AT_KIND = 8, KIND_LOG = 2, AT_BOOT = 16, STARTS = 4 };
+    static const uint8_t hash[FERRY_HASH_SIZE];
+    uint8_t state[FERRY_RECORD_SIZE], log[FERRY_RECORD_SIZE];
+    struct ferry_range sector = ferry_board_sector(board, board->journal_sectors[1]);
+    uint32_t logs = sector.size / FERRY_RECORD_SIZE - ferry_journal_reserve(board) - STARTS;
+
+    ferry_journal_format(state, FERRY_SLOT_A, 0, hash);
+    memcpy(log, state, sizeof(log));
+    memset(log + AT_KIND, 0, sizeof(log) - AT_KIND);
+    log[AT_KIND] = KIND_LOG;
+    for (uint32_t place = 0; place < logs; place++) {
+        ferry_put_u32(log + AT_BOOT, place + 1);
+        load_place(&sector, place, log);
+    }
+    load_place(&sector, logs, state);
+    return logs;
+}
+
+/* The newest but `skip`. Returns the number of the last of them. */
+static uint32_t ask_for_log(uint32_t skip, const char *what)
+{
+    struct ferry_sender *sender = &run.peer.link.sender;
+
+    run.longest[LOG] = (struct longest){0};
+    run.phase = LOG;
+    ferry_sender_log(sender, (uint16_t)skip, bench_peer_now_ms(&run.peer));
+    bench_peer_finish(&run.peer, "LOG");
+    run.phase = REST;
+    if (sender->result.log.count != FERRY_LOG_ENTRIES_MAX) {
+        bench_die("the boot log is not the one that was written");
+    }
+    row(what, run.longest[LOG].apart_ns);
+    return sender->result.log.entries[FERRY_LOG_ENTRIES_MAX - 1].boot;
+}
+
 static void watch(const char *addresses, size_t which)
 {
     char *rest;
@@ -210,31 +265,67 @@ static void watch(const char *addresses, size_t which)
     }
 }
 
-int main(int argc, char **argv)
+static void start_application(void)
 {
-    if (argc != 5) {
-        fprintf(stderr, "usage: bench_agent FACTORY.hex IMAGE.img FEED,SHOW FEED,SHOW\n");
-        return 2;
-    }
-    struct bench_file factory = bench_read(argv[1]);
-    run.image = bench_read(argv[2]);
-    run.peer.wire = bench_wire_find("uart");
-    run.peer.image = &run.image;
-    bench_peer_load(&run.peer, &factory);
-    ferry_sim_on_event(run.peer.sim, on_event, NULL);
-    ferry_sim_on_flash_op(run.peer.sim, on_flash_op, NULL);
-    watch(argv[3], 0);
-    watch(argv[4], 1);
     ferry_sim_power_on(run.peer.sim);
     ferry_sim_run_for(run.peer.sim, (uint64_t)START_MS * 1000000);
     if (query(5000)->running != FERRY_SLOT_A) {
         bench_die("the application does not run");
     }
+}
+
+static void load(const char *board, const char *path)
+{
+    struct bench_file factory = bench_read(path);
+
+    run.peer.board = board;
+    run.peer.wire = bench_wire_find("uart");
+    bench_peer_load(&run.peer, &factory);
+    free(factory.bytes);
+}
+
+static bool bench_log(char **argv)
+{
+    load(argv[1], argv[2]);
+    watch(argv[3], 0);
+    uint32_t logs = age_journal(ferry_board_find(argv[1]));
+    start_application();
+    (void)ask_for_log(0, "LOG: the newest entries");
+    printf("\n");
+    /* the start of this run is one more */
+    uint32_t last = ask_for_log(logs - FERRY_LOG_ENTRIES_MAX + 1, "LOG: the oldest entries");
+    printf("  (of %u; limit %.0f)\n", logs + 1, log_limit_ms);
+    if (last != 1) {
+        bench_die("these are not the oldest entries");
+    }
+    return (double)run.longest[LOG].apart_ns / ns_per_ms <= log_limit_ms;
+}
+
+static bool bench_transfer(char **argv)
+{
+    run.image = bench_read(argv[2]);
+    run.peer.image = &run.image;
+    load("stm32f411_blackpill", argv[1]);
+    ferry_sim_on_event(run.peer.sim, on_event, NULL);
+    ferry_sim_on_flash_op(run.peer.sim, on_flash_op, NULL);
+    watch(argv[3], 0);
+    watch(argv[4], 1);
+    start_application();
     update();
     trial();
     bool holds = print_figures();
-    ferry_sim_destroy(run.peer.sim);
-    free(factory.bytes);
     free(run.image.bytes);
+    return holds;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4 && argc != 5) {
+        fprintf(stderr, "usage: bench_agent FACTORY.hex IMAGE.img FEED,SHOW FEED,SHOW\n"
+                        "       bench_agent BOARD FACTORY.hex FEED,SHOW\n");
+        return 2;
+    }
+    bool holds = argc == 4 ? bench_log(argv) : bench_transfer(argv);
+    ferry_sim_destroy(run.peer.sim);
     return holds ? 0 : 1;
 }

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOT_B_START = 0x08040000, SLOT_B_END = 0x08080000 };
-
 _Noreturn void bench_die(const char *what)
 {
     fprintf(stderr, "bench: %s\n", what);
@@ -55,15 +53,17 @@ static void connect_gateway(struct bench_peer *peer)
 void bench_peer_load(struct bench_peer *peer, const struct bench_file *factory)
 {
     uint8_t noise[4096];
+    const struct ferry_board *board = ferry_board_find(peer->board);
 
-    if (ferry_sim_create(&peer->sim, "stm32f411_blackpill", NULL) != FERRY_SIM_OK ||
+    if (board == NULL || ferry_sim_create(&peer->sim, peer->board, NULL) != FERRY_SIM_OK ||
         ferry_sim_load_hex(peer->sim, (const char *)factory->bytes, factory->size) !=
             FERRY_SIM_OK) {
         bench_die("the board cannot be made");
     }
     memset(noise, 0x5A, sizeof(noise));
-    for (uint32_t at = SLOT_B_START; at < SLOT_B_END; at += sizeof(noise)) {
-        ferry_sim_load(peer->sim, at, noise, sizeof(noise));
+    const struct ferry_range *slot_b = &board->slots[FERRY_SLOT_B];
+    for (uint32_t at = 0; at < slot_b->size; at += sizeof(noise)) {
+        ferry_sim_load(peer->sim, slot_b->start + at, noise, sizeof(noise));
     }
     connect_gateway(peer);
 }

@@ -15,6 +15,7 @@ struct bench_file {
 
 struct bench_peer {
     struct ferry_sim *sim;
+    const char *board; /* with two slots */
     const struct bench_wire *wire;
     const struct bench_file *image; /* what DATA brings */
     struct node_port port;
@@ -27,8 +28,8 @@ _Noreturn void bench_die(const char *what);
 /* The bytes are ended by a 0 beyond `size`. */
 struct bench_file bench_read(const char *path);
 
-/* A stm32f411_blackpill with `factory` (Intel HEX) and noise in slot B, power off; peer->wire is
- * set. The last peer that was loaded is the one to use. */
+/* peer->board with `factory` (Intel HEX) and noise in slot B, power off; peer->wire is set too. The
+ * last peer that was loaded is the one to use. */
 void bench_peer_load(struct bench_peer *peer, const struct bench_file *factory);
 
 uint32_t bench_peer_now_ms(const struct bench_peer *peer);

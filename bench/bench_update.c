@@ -276,6 +276,7 @@ int main(int argc, char **argv)
     struct bench_file factory = bench_read(argv[1]);
     run.image = bench_read(argv[2]);
     run.peer.image = &run.image;
+    run.peer.board = "stm32f411_blackpill";
     bench_peer_load(&run.peer, &factory);
     ferry_sim_on_event(run.peer.sim, on_event, NULL);
     watch(argv[4]);

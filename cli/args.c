@@ -1,6 +1,7 @@
 #include "args.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,4 +88,19 @@ bool cli_parse_u32(const char *text, uint32_t *value)
     }
     *value = (uint32_t)number;
     return true;
+}
+
+const struct ferry_board *cli_find_board(const struct cli_command *command, const char *name)
+{
+    const struct ferry_board *board = ferry_board_find(name);
+    if (board != NULL) {
+        return board;
+    }
+    char known[512] = "";
+    for (size_t i = 0; (board = ferry_board_list(i)) != NULL; i++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "", board->name);
+    }
+    cli_usage(command, "unknown board %s; known are %s", name, known);
+    return NULL;
 }

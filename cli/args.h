@@ -8,6 +8,8 @@
 
 #include "cli.h"
 
+#include "ferry/board.h"
+
 struct cli_option {
     const char *name;   /* as typed, with dashes: "--key", "-o" */
     const char **value; /* receives the value (borrowed from argv), or NULL for a flag */
@@ -30,5 +32,8 @@ bool cli_parse(const struct cli_command *command, int argc, char **argv,
 
 /* A decimal or 0x number of 32 bits, nothing before or after. */
 bool cli_parse_u32(const char *text, uint32_t *value);
+
+/* The board of that name, or NULL after a message that lists them: the caller returns CLI_USAGE. */
+const struct ferry_board *cli_find_board(const struct cli_command *command, const char *name);
 
 #endif

@@ -1,3 +1,4 @@
+#include "boot_text.h"
 #include "clock.h"
 #include "node_session.h"
 #include "version_text.h"
@@ -12,10 +13,13 @@ static int run(int argc, char **argv);
 const struct cli_command cmd_log = {
     .name = "log",
     .summary = "show the last starts of a node",
-    .usage = "--port PORT [--baud N]\n\n"
-             "The newest start comes first. Only starts that ended in an application are logged;\n"
-             "one in which the bootloader was spoken to counts when it starts the application.\n"
-             "A node keeps as many as its journal has room for.\n\n" NODE_SESSION_USAGE,
+    .usage =
+        "--port PORT [--baud N]\n\n"
+        "The newest start comes first. Logged are starts of an application, and those that found\n"
+        "none and listen; one in which the bootloader was spoken to counts when it starts the\n"
+        "application. A start that repeats the newest entry writes none: a crash loop is one\n"
+        "entry, and the number counts entries. A node keeps as many as its journal has room for;\n"
+        "where that is full, the newest starts may be missing.\n\n" NODE_SESSION_USAGE,
     .run = run,
 };
 
@@ -45,37 +49,15 @@ static const char *action_text(uint8_t action)
     }
 }
 
-static const char *cause_text(uint8_t cause)
-{
-    if ((cause & FERRY_RESET_WATCHDOG) != 0) {
-        return "watchdog";
-    }
-    if ((cause & FERRY_RESET_FAULT) != 0) {
-        return "fault";
-    }
-    if ((cause & FERRY_RESET_UPDATE) != 0) {
-        return "update";
-    }
-    if ((cause & FERRY_RESET_SOFTWARE) != 0) {
-        return "software";
-    }
-    if ((cause & FERRY_RESET_BROWNOUT) != 0 && (cause & FERRY_RESET_POWER) == 0) {
-        return "brown-out";
-    }
-    if ((cause & FERRY_RESET_POWER) != 0) {
-        return "power";
-    }
-    return (cause & FERRY_RESET_PIN) != 0 ? "pin" : "unknown";
-}
-
 static void print_entry(const struct ferry_boot_log *entry)
 {
     char version[FERRY_VERSION_TEXT_SIZE] = "-";
     if (entry->slot != FERRY_SLOT_NONE) {
         ferry_version_print(&entry->version, version);
     }
-    printf("%8" PRIu32 "  %-9s  %-4s  %-12s  %-36s", entry->boot, cause_text(entry->reset_cause),
-           node_slot_name(entry->slot), version, action_text(entry->action));
+    printf("%8" PRIu32 "  %-9s  %-4s  %-12s  %-36s", entry->boot,
+           ferry_reset_cause_name(entry->reset_cause), node_slot_name(entry->slot), version,
+           action_text(entry->action));
     if (entry->error != 0) {
         printf("  %s", ferry_status_name(entry->error));
     }

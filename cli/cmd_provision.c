@@ -65,9 +65,8 @@ static bool parse(int argc, char **argv, struct provision_options *given)
 
 static bool understand(const struct provision_options *given, struct factory *factory)
 {
-    factory->board = ferry_board_find(given->board);
+    factory->board = cli_find_board(&cmd_provision, given->board);
     if (factory->board == NULL) {
-        cli_usage(&cmd_provision, "unknown board %s", given->board);
         return false;
     }
     const char *rdp = given->rdp != NULL ? given->rdp : "0";
@@ -122,6 +121,7 @@ static bool load_files(const struct provision_options *given, struct factory *fa
 {
     char found[PATH_MAX];
     const char *bootloader = given->bootloader;
+    factory->image_path = given->image;
     if (bootloader == NULL && find_bootloader(given->board, found)) {
         bootloader = found;
     }

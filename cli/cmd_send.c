@@ -16,17 +16,20 @@ static int run(int argc, char **argv);
 const struct cli_command cmd_send = {
     .name = "send",
     .summary = "install an image on a node",
-    .usage = "--port PORT [--baud N] [--nrst CHIP:LINE [--boot0 CHIP:LINE]] [--bootloader]\n"
-             "                  [--no-reset] [--wait-confirm SECONDS] IMAGE...\n\n"
-             "Give the images of all slots: the node says which one is free. A broken transfer is\n"
-             "resumed, also by a later `ferry send`. Succeeds when the new image runs and has\n"
-             "confirmed itself; fails when the node refuses it or goes back to the old one.\n"
-             "Ctrl-C ends the transfer.\n\n" NODE_SESSION_USAGE NODE_SESSION_LINES_USAGE
-             "                 where the node does not answer, it is reset by them\n"
-             "  --bootloader   reset the node first: the bootloader receives without pauses\n"
-             "  --no-reset     only install; the next start tries the image\n"
-             "  --wait-confirm SECONDS  how long to wait for the confirmation (default 420, 0: not "
-             "at all)\n",
+    .usage =
+        "--port PORT [--baud N] [--nrst CHIP:LINE [--boot0 CHIP:LINE]] [--bootloader]\n"
+        "                  [--no-reset] [--wait-confirm SECONDS] IMAGE...\n\n"
+        "Give the images of all slots: the node says which one is free. A damaged file is refused\n"
+        "before the node hears of it. A broken transfer is resumed, also by a later `ferry send`.\n"
+        "Succeeds when the new image runs and has confirmed itself; fails when the node\n"
+        "refuses it or goes back to the old one.\n"
+        "Ctrl-C ends the transfer.\n\n" NODE_SESSION_USAGE NODE_SESSION_LINES_USAGE
+        "                 where the node does not answer, it is reset by them\n"
+        "  --bootloader   reset the node first: the bootloader receives without pauses\n"
+        "  --no-reset     only install; the next start tries the image. Ends at once where the\n"
+        "                 node has the image already\n"
+        "  --wait-confirm SECONDS  how long to wait for the confirmation (default 420, 0: not "
+        "at all)\n",
     .run = run,
 };
 
@@ -80,20 +83,33 @@ static void files_free(struct files *files)
     }
 }
 
-/* Also refuses what is no image at all, before the node hears of it. */
+/* A damaged file costs the node its other image: it is refused before the node hears of it. */
+static bool file_is_whole(const char *path, struct file_bytes *file, struct ferry_image *image)
+{
+    int status = file_check_image(file, image);
+    if (status == FERRY_IMAGE_HASH) {
+        cli_fail("%s: the file is damaged (%s): copy or sign it again", path,
+                 ferry_status_name(status));
+    } else if (status == FERRY_IMAGE_SIZE && image->total_size != 0 &&
+               image->total_size < file->size) {
+        cli_fail("%s: the file is damaged (%s): %" PRIu32
+                 " bytes follow the image; copy or sign it again",
+                 path, ferry_status_name(status), file->size - image->total_size);
+    } else if (status != FERRY_OK) {
+        cli_fail_status(path, status);
+    }
+    return status == FERRY_OK;
+}
+
 static bool files_load(struct files *files, const char **paths, size_t count)
 {
-    uint8_t scratch[FERRY_IMAGE_TLV_MAX];
     for (size_t i = 0; i < count; i++) {
         files->paths[i] = paths[i];
         if (!file_read(paths[i], &files->list[i])) {
             return false;
         }
         files->count++;
-        const struct ferry_image_source source = file_image_source(&files->list[i]);
-        int status = ferry_image_read(&source, scratch, &files->images[i]);
-        if (status != FERRY_OK) {
-            cli_fail_status(paths[i], status);
+        if (!file_is_whole(paths[i], &files->list[i], &files->images[i])) {
             return false;
         }
     }
@@ -154,16 +170,33 @@ static void show_retry(const struct display *display, const struct gateway_repor
     printf("%s: %s; trying again in %.1f s\n", display->path, reason, report->wait_ms / 1000.0);
 }
 
-/* No file is for the slot that is free: names both sides for each. */
+static bool is_for_board(const struct ferry_image *image, const struct ferry_info *info)
+{
+    return strlen(info->board) == image->board_size &&
+           memcmp(info->board, image->board, image->board_size) == 0;
+}
+
+static void show_wrong_board(const char *path, const struct ferry_image *image,
+                             const struct ferry_info *info)
+{
+    cli_fail("%s: the image is for %.*s, this node is %s (%s)", path, image->board_size,
+             image->board, info->board, ferry_status_name(FERRY_IMAGE_BOARD));
+}
+
+/* No file is for the slot that is free: names both sides for each. An address says nothing of a
+ * file for another board. */
 static void show_wrong_slot(const struct files *files, const struct gateway_report *report)
 {
     const struct ferry_info *info = report->info;
     const char *wanted = node_slot_name(gateway_wanted_slot(info));
     for (uint8_t i = 0; i < files->count; i++) {
-        uint8_t slot = gateway_slot_at(info, files->images[i].header.load_address);
-        if (slot == FERRY_SLOT_NONE) {
+        const struct ferry_image *image = &files->images[i];
+        uint8_t slot = gateway_slot_at(info, image->header.load_address);
+        if (!is_for_board(image, info)) {
+            show_wrong_board(files->paths[i], image, info);
+        } else if (slot == FERRY_SLOT_NONE) {
             cli_fail("slot %s is free, %s is linked for 0x%08" PRIX32 ", where no slot is (%s)",
-                     wanted, files->paths[i], files->images[i].header.load_address,
+                     wanted, files->paths[i], image->header.load_address,
                      ferry_status_name(report->status));
         } else {
             cli_fail("slot %s is free, %s is linked for slot %s (%s)", wanted, files->paths[i],
@@ -195,8 +228,7 @@ static void show_refusal(const struct files *files, const struct gateway_report 
                  path, image->security_counter, report->info->security_counter, name);
         break;
     case FERRY_IMAGE_BOARD:
-        cli_fail("%s is for the board %.*s, the node is a %s (%s)", path, image->board_size,
-                 image->board, report->info->board, name);
+        show_wrong_board(path, image, report->info);
         break;
     default:
         cli_fail_status(path, report->status);
@@ -254,7 +286,9 @@ static void show(void *ctx, const struct gateway_report *report)
         show_opened(display, report);
         break;
     case GATEWAY_EVENT_INSTALLED:
-        printf("accepted  the next start tries it\n");
+        printf("accepted  %s\n", report->info->phase == FERRY_PHASE_TRIAL
+                                     ? "it is on trial already"
+                                     : "the next start tries it");
         break;
     case GATEWAY_EVENT_TRIAL:
         printf("waiting   for %s to confirm itself, at most %u s a start\n", version,

@@ -63,21 +63,6 @@ static bool parse(int argc, char **argv, struct sign_options *given)
     return true;
 }
 
-static const struct ferry_board *find_board(const char *name)
-{
-    const struct ferry_board *board = ferry_board_find(name);
-    if (board != NULL) {
-        return board;
-    }
-    char known[512] = "";
-    for (size_t i = 0; (board = ferry_board_list(i)) != NULL; i++) {
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", i > 0 ? ", " : "", board->name);
-    }
-    cli_usage(&cmd_sign, "unknown board %s; known are %s", name, known);
-    return NULL;
-}
-
 static bool parse_counter(const char *text, struct image_build *build)
 {
     if (text == NULL) {
@@ -94,7 +79,7 @@ static bool parse_counter(const char *text, struct image_build *build)
 /* Text to values. Returns false after a message. */
 static bool understand(const struct sign_options *given, struct image_build *build)
 {
-    build->board = find_board(given->board);
+    build->board = cli_find_board(&cmd_sign, given->board);
     if (build->board == NULL) {
         return false;
     }

@@ -117,8 +117,8 @@ static int run(int argc, char **argv)
     if (key == NULL || path == NULL) {
         return cli_usage(&cmd_verify, "--key and an image are needed");
     }
-    if (check.board_name != NULL && ferry_board_find(check.board_name) == NULL) {
-        return cli_usage(&cmd_verify, "unknown board %s", check.board_name);
+    if (check.board_name != NULL && cli_find_board(&cmd_verify, check.board_name) == NULL) {
+        return CLI_USAGE;
     }
     if (!keyfile_load_public(key, &check.key) || !file_read(path, &check.file)) {
         return CLI_FAILED;

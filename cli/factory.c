@@ -82,12 +82,12 @@ static bool check_image(struct factory *factory, struct ferry_image *image)
         status = FERRY_IMAGE_SIZE;
     }
     if (status != FERRY_OK) {
-        cli_fail_status("image", status);
+        cli_fail_status(factory->image_path, status);
         return false;
     }
     if (image->slot != FERRY_SLOT_A) {
-        cli_fail("the first application runs from slot a; this image is for slot %c",
-                 'a' + image->slot);
+        cli_fail("%s: the first application runs from slot a; this image is for slot %c",
+                 factory->image_path, 'a' + image->slot);
         return false;
     }
     return true;

@@ -18,6 +18,7 @@ struct factory {
     const struct ferry_board *board;
     struct file_bytes bootloader; /* patched in place */
     struct file_bytes image;      /* for slot A; empty: the slot stays blank */
+    const char *image_path;       /* for messages; borrowed */
     struct ferry_keys keys;       /* 1..FERRY_BOOT_BLOCK_KEYS */
     bool dev_key;                 /* the keys are throw-away keys: INFO says so */
     bool option_bytes;

@@ -134,3 +134,20 @@ struct ferry_image_source file_image_source(struct file_bytes *file)
 {
     return (struct ferry_image_source){.ctx = file, .read = read_bytes, .size = file->size};
 }
+
+int file_check_image(struct file_bytes *file, struct ferry_image *image)
+{
+    uint8_t buffer[4096];
+    _Static_assert(sizeof buffer >= FERRY_IMAGE_TLV_MAX, "also holds the TLV areas");
+    struct ferry_image_hasher hasher;
+    const struct ferry_image_source source = file_image_source(file);
+    int status = ferry_image_read(&source, buffer, image);
+    if (status != FERRY_OK) {
+        return status;
+    }
+    if (image->total_size != file->size) {
+        return FERRY_IMAGE_SIZE;
+    }
+    ferry_image_hash_begin(&hasher, image);
+    return ferry_image_hash_step(&hasher, image, &source, UINT32_MAX, buffer, sizeof buffer);
+}

@@ -30,4 +30,12 @@ bool file_write(const char *path, const void *bytes, size_t size, mode_t mode, b
 /* The bytes as an image source; they must outlive it. */
 struct ferry_image_source file_image_source(struct file_bytes *file);
 
+/*
+ * What an image file says of itself without a key: format, length, and that its content matches its
+ * hash. Says nothing about who made it.
+ *   image: what it claims; complete unless the status is about the format.
+ * Returns OK, what ferry_image_read returns, IMAGE_SIZE (bytes follow the image), IMAGE_HASH.
+ */
+int file_check_image(struct file_bytes *file, struct ferry_image *image);
+
 #endif

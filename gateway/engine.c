@@ -62,6 +62,7 @@ void engine_start_pulse(struct gateway_engine *engine, enum stage after, uint32_
     engine->after_pulse = (uint8_t)after;
     engine->pulsed = true;
     engine->pulses++;
+    engine->no_boot_log = false;
     engine_tell(engine, GATEWAY_EVENT_PULSE);
     engine->sink->pulse(engine->sink->ctx, now_ms);
     engine_go_to(engine, STAGE_PULSE);
@@ -117,11 +118,12 @@ static void take_info(struct gateway_engine *engine, uint32_t now_ms)
         engine_put_off(engine, FERRY_IMAGE_BOARD, wrong, now_ms);
     } else if (is_starting(engine)) {
         engine->starting++;
+        engine->no_boot_log = false;
         engine_rest(engine, WATCH_BOOT_PAUSE_MS, now_ms);
     } else {
         engine->starting = 0;
         engine_tell(engine, GATEWAY_EVENT_NODE);
-        engine_go_to(engine, STAGE_CHECK);
+        engine_ask_boots(engine, STAGE_CHECK, now_ms);
     }
 }
 
@@ -134,6 +136,7 @@ static void step_query(struct gateway_engine *engine, uint32_t now_ms)
         engine_start_pulse(engine, STAGE_QUERY, now_ms);
     } else if (status != FERRY_MORE) {
         const char *text = engine->sink->error(engine->sink->ctx);
+        engine->no_boot_log = false; /* it may come back from a restart */
         bool silent = engine->pulsed && status == FERRY_TIMEOUT && text[0] == '\0';
         engine->pulsed = false;
         engine_retry_later(
@@ -178,6 +181,7 @@ void engine_start_reset(struct gateway_engine *engine, enum stage stage, uint32_
         engine->sink->reset(engine->sink->ctx, now_ms);
     }
     engine->reset_ms = now_ms;
+    engine->no_boot_log = false;
     engine->rest_since_ms = now_ms;
     engine->watch_pause_ms = WATCH_BOOT_PAUSE_MS;
     engine_go_to(engine, stage);
@@ -401,15 +405,27 @@ static bool is_confirmed(const struct gateway_engine *engine)
            memcmp(info->slots[engine->slot].hash, engine->hash, sizeof engine->hash) == 0;
 }
 
+static bool is_given_up(const struct gateway_engine *engine)
+{
+    const struct ferry_info *info = &engine->info;
+    return info->phase == FERRY_PHASE_NONE && info->outcome != 0 && engine_is_candidate(engine);
+}
+
+/* The verdict of the node, after its boot log: by that the reporters know how it came to it. */
+static void step_verdict(struct gateway_engine *engine, uint32_t now_ms)
+{
+    if (is_confirmed(engine)) {
+        engine_succeed(engine, now_ms);
+    } else {
+        engine_give_up_image(engine, engine->info.outcome, "", now_ms);
+    }
+}
+
 static void judge(struct gateway_engine *engine, uint32_t now_ms)
 {
     const struct ferry_info *info = &engine->info;
-    if (is_confirmed(engine)) {
-        engine_succeed(engine, now_ms);
-        return;
-    }
-    if (info->phase == FERRY_PHASE_NONE && info->outcome != 0 && engine_is_candidate(engine)) {
-        engine_give_up_image(engine, info->outcome, "", now_ms);
+    if (is_confirmed(engine) || is_given_up(engine)) {
+        engine_ask_boots(engine, STAGE_VERDICT, now_ms);
         return;
     }
     if (info->phase == FERRY_PHASE_PENDING && info->running != FERRY_SLOT_NONE &&
@@ -460,6 +476,7 @@ static void step_abort(struct gateway_engine *engine, uint32_t now_ms)
 static void (*const steps[])(struct gateway_engine *, uint32_t) = {
     [STAGE_REST] = step_rest,
     [STAGE_QUERY] = step_query,
+    [STAGE_LOG] = engine_step_log,
     [STAGE_CHECK] = step_check,
     [STAGE_HEADER] = engine_step_header,
     [STAGE_VECTORS] = engine_step_vectors,
@@ -474,6 +491,7 @@ static void (*const steps[])(struct gateway_engine *, uint32_t) = {
     [STAGE_RESET] = step_reset,
     [STAGE_WATCH_REST] = step_watch_rest,
     [STAGE_WATCH] = step_watch,
+    [STAGE_VERDICT] = step_verdict,
     [STAGE_ABORT] = step_abort,
 };
 
@@ -517,7 +535,8 @@ uint32_t gateway_engine_wait_ms(const struct gateway_engine *engine, uint32_t no
     case STAGE_HEADER:
     case STAGE_VECTORS:
     case STAGE_TLVS:
-        return 0; /* the source does the waiting */
+    case STAGE_VERDICT:
+        return 0; /* nothing to wait for, or the source does the waiting */
     case STAGE_DATA:
         return engine->source_waits ? 0 : engine->sink->wait_ms(engine->sink->ctx, now_ms);
     default:

@@ -72,11 +72,15 @@ struct gateway_sink {
     void (*update_mode)(void *ctx, uint32_t now_ms); /* reset; its bootloader then listens 9.6 s */
     void (*abort)(void *ctx, uint32_t now_ms);
     void (*pulse)(void *ctx, uint32_t now_ms); /* NRST, where can_pulse */
+    /* Boot log from the `first` newest on; NULL: the sink has none. */
+    void (*log)(void *ctx, uint16_t first, uint32_t now_ms);
     int (*step)(void *ctx, uint32_t now_ms);
 
     bool (*can_pulse)(void *ctx); /* the gateway can reset the node by its pin */
 
     const struct ferry_info *(*info)(void *ctx); /* after `query` was OK, until the next start */
+    const struct ferry_log_answer *(*logged)(
+        void *ctx); /* after `log` was OK, until the next start */
     bool (*wants)(void *ctx, struct ferry_sender_want *want); /* during `data` */
     void (*supply)(void *ctx, uint32_t size, uint32_t now_ms);
     uint32_t (*received)(void *ctx); /* bytes that the node acknowledged */
@@ -84,13 +88,17 @@ struct gateway_sink {
     const char *(*error)(void *ctx); /* a sentence on the last IO error, or "" */
 };
 
+enum { GATEWAY_BOOTS_MAX = 16 }; /* starts told at once: of more, the newest */
+
 enum gateway_event {
     GATEWAY_EVENT_NODE,      /* the node answered: info */
+    GATEWAY_EVENT_BOOTS,     /* starts of the node that were not told yet: boots */
     GATEWAY_EVENT_CURRENT,   /* what the source offers runs already, confirmed: nothing to do */
     GATEWAY_EVENT_OFFER,     /* an image was chosen: version, total */
     GATEWAY_EVENT_OPENED,    /* the node takes it, from `done` on */
     GATEWAY_EVENT_PROGRESS,  /* done of total; comes often */
-    GATEWAY_EVENT_INSTALLED, /* CLOSE was accepted: the next start tries it */
+    GATEWAY_EVENT_INSTALLED, /* CLOSE was accepted, now or earlier: the next start tries it, or
+                                (info: phase) its trial is under way */
     GATEWAY_EVENT_TRIAL,     /* waiting for the new version to confirm itself */
     GATEWAY_EVENT_PULSE,     /* the node does not answer: it is reset by NRST */
     GATEWAY_EVENT_RETRY,     /* a failure that may heal: again in wait_ms */
@@ -109,6 +117,8 @@ struct gateway_report {
     uint32_t done, total;                /* bytes */
     uint32_t wait_ms;
     bool on_trial; /* FAILED: the new version runs, but it has not confirmed itself */
+    const struct ferry_boot_log *boots; /* BOOTS: newest first. Borrowed for the call */
+    uint8_t boot_count;                 /* BOOTS: 1 to GATEWAY_BOOTS_MAX */
 };
 
 struct gateway_reporter {
@@ -125,8 +135,10 @@ struct gateway_options {
                                 node (120 s each until the agent stops feeding the watchdog, 8 s of
                                 watchdog, and the boot). 0: not at all */
     uint8_t retries;         /* failures without progress before the round ends; default 8 */
-    bool no_reset;           /* leave the reset to somebody else; implies no waiting */
+    bool no_reset;           /* leave the reset to somebody else; implies no waiting, also for an
+                                image that the node has already */
     bool by_bootloader;      /* reset the node first: its bootloader receives faster */
+    bool boot_log;           /* ask for the node's boot log; default false */
     bool check_uid;          /* only this node may be updated: */
     uint8_t uid[FERRY_UID_SIZE];
     const char *board; /* only this kind of board; NULL: any. Borrowed */
@@ -164,14 +176,20 @@ struct gateway_engine {
     bool hung;           /* answered only after that: its application may not be relied on */
     uint8_t after_pulse; /* stage */
     uint8_t pulses;      /* since the last progress */
+    uint8_t after_log;   /* stage */
+    uint8_t boot_count;  /* of boots */
+    bool boot_known;     /* last_boot is one */
+    bool no_boot_log;    /* the node has none, as it said since its last start that was seen */
     uint32_t random;     /* xorshift state for jitter, never 0 */
     uint32_t rest_since_ms, rest_ms;
     uint32_t watch_since_ms, reset_ms, watch_pause_ms;
     uint32_t catch_since_ms;
     uint32_t done, best_done; /* acknowledged: now, and at most so far */
     uint32_t total;
-    uint16_t got;      /* bytes of header, vectors or TLV areas read so far */
-    uint16_t tlv_size; /* both areas, bytes */
+    uint16_t got;                    /* bytes of header, vectors or TLV areas read so far */
+    uint16_t tlv_size;               /* both areas, bytes */
+    struct ferry_boot_log last_boot; /* the newest that was told */
+    struct ferry_boot_log boots[GATEWAY_BOOTS_MAX];
     struct gateway_offer offer;
     struct gateway_options options;
     struct ferry_image_header image;

@@ -143,6 +143,14 @@ static bool needs_bootloader(const struct gateway_engine *engine)
            (engine->info.slot_count == 1 || engine->options.by_bootloader);
 }
 
+/* The node has the whole image, and has not given its verdict. */
+static bool is_under_way(const struct gateway_engine *engine)
+{
+    uint8_t phase = engine->info.phase;
+    return engine_is_candidate(engine) &&
+           (phase == FERRY_PHASE_PENDING || phase == FERRY_PHASE_TRIAL);
+}
+
 /* Header, vectors and TLV areas are known: is this image to be sent now? */
 static void decide(struct gateway_engine *engine, uint32_t now_ms)
 {
@@ -162,7 +170,10 @@ static void decide(struct gateway_engine *engine, uint32_t now_ms)
         return;
     }
     engine_tell(engine, GATEWAY_EVENT_OFFER);
-    if (info->phase == FERRY_PHASE_PENDING && engine_is_candidate(engine)) {
+    if (engine->options.no_reset && is_under_way(engine)) {
+        engine_tell(engine, GATEWAY_EVENT_INSTALLED);
+        engine_end_round(engine, GATEWAY_RESULT_SUCCEEDED, now_ms);
+    } else if (info->phase == FERRY_PHASE_PENDING && engine_is_candidate(engine)) {
         engine_start_reset(engine, STAGE_RESET, now_ms);
     } else if (info->phase == FERRY_PHASE_TRIAL && engine_is_candidate(engine)) {
         engine_start_watch(engine, now_ms);

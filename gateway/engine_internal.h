@@ -1,6 +1,6 @@
 /*
- * engine_internal.h - what engine.c (stages), engine_image.c (which image) and engine_round.c (how
- * a round ends or is interrupted) share.
+ * engine_internal.h - what engine.c (stages), engine_image.c (which image), engine_log.c (boot log)
+ * and engine_round.c (how a round ends or is interrupted) share.
  */
 #ifndef GATEWAY_ENGINE_INTERNAL_H
 #define GATEWAY_ENGINE_INTERNAL_H
@@ -10,6 +10,7 @@
 enum stage {
     STAGE_REST,
     STAGE_QUERY,
+    STAGE_LOG,
     STAGE_CHECK,
     STAGE_HEADER,
     STAGE_VECTORS,
@@ -24,6 +25,7 @@ enum stage {
     STAGE_RESET,
     STAGE_WATCH_REST,
     STAGE_WATCH,
+    STAGE_VERDICT,
     STAGE_ABORT
 };
 
@@ -62,6 +64,11 @@ bool engine_can_pulse(const struct gateway_engine *engine);
 void engine_start_pulse(struct gateway_engine *engine, enum stage after, uint32_t now_ms);
 void engine_start_watch(struct gateway_engine *engine, uint32_t now_ms);
 void engine_start_open(struct gateway_engine *engine, uint32_t now_ms);
+
+/* Asks for starts that were not told yet, tells the reporters, and goes on with `after`, which does
+ * not depend on what the sink last heard. */
+void engine_ask_boots(struct gateway_engine *engine, enum stage after, uint32_t now_ms);
+void engine_step_log(struct gateway_engine *engine, uint32_t now_ms);
 
 /* Steps of engine_image.c. */
 void engine_step_header(struct gateway_engine *engine, uint32_t now_ms);

@@ -22,7 +22,9 @@ static void report(const struct gateway_engine *engine, enum gateway_event event
                                            .done = engine->done,
                                            .total = engine->total,
                                            .wait_ms = wait_ms,
-                                           .on_trial = engine_is_on_trial(engine)};
+                                           .on_trial = engine_is_on_trial(engine),
+                                           .boots = engine->boots,
+                                           .boot_count = engine->boot_count};
     for (uint8_t i = 0; i < engine->reporter_count; i++) {
         engine->reporters[i]->report(engine->reporters[i]->ctx, &message);
     }

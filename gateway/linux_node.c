@@ -42,6 +42,7 @@ struct linux_node {
     uint32_t logged_tenth; /* progress */
     bool greeted;
     bool silent; /* the last thing that it did was not to answer */
+    bool idle;   /* that there is nothing to do was logged, and nothing happened since */
 };
 
 /* --- log ------------------------------------------------------------------------------------ */
@@ -86,15 +87,46 @@ static const char *reason(const struct gateway_report *report)
     return report->text[0] != '\0' ? report->text : ferry_status_text(report->status);
 }
 
+/* Comes with each poll of a node that has what it should. */
+static bool is_routine(enum gateway_event event)
+{
+    return event == GATEWAY_EVENT_NODE || event == GATEWAY_EVENT_BOOTS ||
+           event == GATEWAY_EVENT_CURRENT;
+}
+
+/* Once for each change: a log that grows with each poll is not read. */
+static void log_idle(struct linux_node *node)
+{
+    const struct gateway_engine *engine = &node->engine;
+    if (engine->result != GATEWAY_RESULT_NOTHING || node->idle) {
+        return;
+    }
+    node->idle = true;
+    /* An image that this node gave up goes on being offered by a source without memory. */
+    const char *what = engine->given_up_known ? "nothing to install" : "up to date";
+    if (node->control->once) {
+        log_line(LOG_INFO, node->config->name, "up_to_date", "up to date, nothing to install");
+        return;
+    }
+    uint32_t pause = engine->offer.poll_ms != 0 ? engine->offer.poll_ms : engine->options.poll_ms;
+    log_line(LOG_INFO, node->config->name, "up_to_date", "%s; next poll in %u s", what,
+             pause / 1000);
+}
+
 static void log_report(void *ctx, const struct gateway_report *report)
 {
     struct linux_node *node = ctx;
     const char *name = node->config->name;
     char version[FERRY_VERSION_TEXT_SIZE];
     ferry_version_print(report->version, version);
+    node->idle = node->idle && is_routine(report->event);
     switch (report->event) {
     case GATEWAY_EVENT_NODE:
         log_node(node, report);
+        break;
+    case GATEWAY_EVENT_BOOTS:
+        log_line(LOG_DEBUG, name, "boots", "%u new in the boot log, the newest is %u",
+                 report->boot_count, report->boots[0].boot);
         break;
     case GATEWAY_EVENT_CURRENT:
         log_line(LOG_DEBUG, name, "current", "%s runs already", version);
@@ -183,6 +215,7 @@ static void make_engine(struct linux_node *node)
     options.confirm_ms = config->confirm_s * 1000;
     options.retries = (uint8_t)config->retries;
     options.by_bootloader = config->bootloader;
+    options.boot_log = config->source == CONFIG_SOURCE_DDI; /* who else would hear of it? */
     options.check_uid = config->check_uid;
     memcpy(options.uid, config->uid, sizeof options.uid);
     options.board = config->board[0] != '\0' ? config->board : NULL;
@@ -232,13 +265,11 @@ static void *run(void *ctx)
     struct linux_node *node = ctx;
     while (!node->control->stop) {
         gateway_engine_step(&node->engine, ferry_posix_now_ms());
+        log_idle(node);
         if (node->control->once && node->engine.result != GATEWAY_RESULT_NONE) {
             break;
         }
         wait_for_work(node);
-    }
-    if (node->control->once && node->engine.result == GATEWAY_RESULT_NOTHING) {
-        log_line(LOG_INFO, node->config->name, "up_to_date", "up to date, nothing to install");
     }
     gateway_link_close(&node->link);
     gateway_gpio_close(&node->gpio);

@@ -215,6 +215,17 @@ enum MHD_Result api_targets(struct request *request)
 }
 
 /* params: 0 controllerId. */
+enum MHD_Result api_target(struct request *request)
+{
+    struct target target;
+    struct store *store = request->server->store;
+    if (store_find_target(store, request->params[0], &target) != STORE_OK) {
+        return http_reply_problem(request, PROBLEM_NO_TARGET);
+    }
+    return http_reply_json(request, MHD_HTTP_OK, view_target_whole(store, &target));
+}
+
+/* params: 0 controllerId. */
 enum MHD_Result api_retry(struct request *request)
 {
     struct target target;

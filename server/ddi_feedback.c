@@ -1,8 +1,10 @@
 /* hawkBit Direct Device Integration, what a device tells: configData, feedback, installed. */
 #include "handlers.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "boots.h"
 #include "ddi.h"
 #include "log.h"
 #include "views.h"
@@ -40,20 +42,41 @@ static bool read_mode(const cJSON *json, enum attribute_mode *mode)
     return text != NULL || !cJSON_HasObjectItem(json, "mode");
 }
 
-/* Fills `list` from the object "data". NULL, or a sentence that says what is wrong with it. */
-static const char *read_attributes(const cJSON *json, enum attribute_mode mode,
-                                   struct attribute list[ATTRIBUTES_MAX], size_t *count)
+/* What configData says. The texts are borrowed from the object. */
+struct config_data {
+    enum attribute_mode mode;
+    struct attribute list[ATTRIBUTES_MAX];
+    size_t count;
+    struct boot boots[ATTRIBUTES_MAX];
+    size_t boot_count;
+};
+
+/* An attribute that is a start of the node; those are not removed by anybody. NULL, or what is
+ * wrong with it. */
+static const char *read_boot(struct config_data *config, const char *value)
+{
+    if (config->mode == ATTRIBUTES_REMOVE) {
+        return NULL;
+    }
+    return boots_parse(value, &config->boots[config->boot_count++])
+               ? NULL
+               : "data: ferry.boot.N is like \"17 power boot_confirmed a 1.0.0 0 OK\".";
+}
+
+/* Fills `config` from the object "data". NULL, or a sentence that says what is wrong with it. */
+static const char *read_attributes(const cJSON *json, struct config_data *config)
 {
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(json, "data");
     const cJSON *item;
-    *count = 0;
+    const char *wrong;
+    enum attribute_mode mode = config->mode;
     if (!cJSON_IsObject(data)) {
         return "data: send an object of texts.";
     }
     cJSON_ArrayForEach(item, data)
     {
         const char *value = mode == ATTRIBUTES_REMOVE ? "" : cJSON_GetStringValue(item);
-        if (*count == ATTRIBUTES_MAX) {
+        if (config->count + config->boot_count == ATTRIBUTES_MAX) {
             return "data: send at most 64 keys.";
         }
         if (value == NULL || strlen(value) > ATTRIBUTE_VALUE_MAX) {
@@ -62,30 +85,51 @@ static const char *read_attributes(const cJSON *json, enum attribute_mode mode,
         if (item->string[0] == '\0' || strlen(item->string) > ATTRIBUTE_KEY_MAX) {
             return "data: keys have 1 to 64 bytes.";
         }
+        if (boots_is_key(item->string)) {
+            wrong = read_boot(config, value);
+            if (wrong != NULL) {
+                return wrong;
+            }
+            continue;
+        }
         if (mode != ATTRIBUTES_REMOVE && !is_usable(item->string, value)) {
             return "data: board and uid are names, version is like 1.2.3, slot is a or b.";
         }
-        list[(*count)++] = (struct attribute){item->string, value};
+        config->list[config->count++] = (struct attribute){item->string, value};
     }
     return NULL;
 }
 
+/* Boots alone say nothing of what the target is: configData stays wanted. */
+static enum store_result keep_config(struct request *request, const struct config_data *config)
+{
+    struct store *store = request->server->store;
+    enum store_result result = STORE_OK;
+    if (config->boot_count == 0 || config->count > 0 || config->mode == ATTRIBUTES_REPLACE) {
+        result = store_set_attributes(store, request->target.id, config->mode, config->list,
+                                      config->count);
+    }
+    if (result == STORE_OK && config->boot_count > 0) {
+        result = store_add_boots(store, request->target.id, config->boots, config->boot_count);
+    }
+    return result == STORE_CREATED ? STORE_OK : result;
+}
+
 enum MHD_Result ddi_config_data(struct request *request)
 {
-    struct attribute list[ATTRIBUTES_MAX];
-    enum attribute_mode mode;
-    size_t count;
     cJSON *json = http_json(request);
     if (json == NULL) {
         return http_reply_problem(request, PROBLEM_BAD_JSON);
     }
-    const char *wrong = read_mode(json, &mode) ? read_attributes(json, mode, list, &count)
-                                               : "mode: send merge, replace or remove.";
-    enum store_result result = STORE_ERROR;
-    if (wrong == NULL) {
-        result =
-            store_set_attributes(request->server->store, request->target.id, mode, list, count);
+    struct config_data *config = calloc(1, sizeof *config);
+    if (config == NULL) {
+        cJSON_Delete(json);
+        return http_reply_problem(request, PROBLEM_INTERNAL);
     }
+    const char *wrong = read_mode(json, &config->mode) ? read_attributes(json, config)
+                                                       : "mode: send merge, replace or remove.";
+    enum store_result result = wrong == NULL ? keep_config(request, config) : STORE_ERROR;
+    free(config);
     cJSON_Delete(json);
     if (wrong != NULL) {
         return http_reply_problem_text(request, PROBLEM_BAD_FIELD, wrong);

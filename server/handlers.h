@@ -21,6 +21,7 @@ http_handler api_upload;
 http_handler api_publish;
 http_handler api_releases;
 http_handler api_targets;
+http_handler api_target;
 http_handler api_retry;
 
 /* --- events.c --- */

@@ -10,6 +10,7 @@ const struct http_route routes[] = {
     {"GET", "/api/v1/releases", BODY_NONE, guard_publish, api_releases},
     {"POST", "/api/v1/releases", BODY_JSON, guard_publish, api_publish},
     {"GET", "/api/v1/targets", BODY_NONE, guard_publish, api_targets},
+    {"GET", "/api/v1/targets/*", BODY_NONE, guard_publish, api_target},
     {"POST", "/api/v1/targets/*/retry", BODY_NONE, guard_publish, api_retry},
     {"GET", "/api/v1/events", BODY_NONE, guard_publish, events_handle},
 

@@ -1,6 +1,6 @@
 -- The database of ferry-server. Run as a whole on an empty database; PRAGMA user_version is its
--- number. Times are seconds since 1970, UTC. Every id that a device sees is an INTEGER PRIMARY KEY
--- AUTOINCREMENT, so that a number is never used again.
+-- number; schema_2.sql goes on from here. Times are seconds since 1970, UTC. Every id that a device
+-- sees is an INTEGER PRIMARY KEY AUTOINCREMENT, so that a number is never used again.
 
 PRAGMA user_version = 1;
 

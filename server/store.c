@@ -10,7 +10,7 @@
 #include "embedded.h"
 #include "log.h"
 
-enum { BUSY_TIMEOUT_MS = 5000, SCHEMA_NUMBER = 1 };
+enum { BUSY_TIMEOUT_MS = 5000, SCHEMA_NUMBER = 2 };
 
 static void log_failure(struct store *store, const char *what)
 {
@@ -149,17 +149,36 @@ static int schema_number(struct store *store)
     return number;
 }
 
-static bool make_schema(struct store *store)
+/*
+ * One step up from number `from`, whole or not at all: the file sets the number, too. Nothing to do
+ * where another process took the step before we had the lock.
+ */
+static bool run_schema(struct store *store, const char *name, int from)
 {
-    const struct embedded_file *schema = embedded_find("schema.sql");
+    const struct embedded_file *schema = embedded_find(name);
     if (!store_begin(store)) {
         return false;
     }
-    bool ok = sqlite3_exec(store->db, (const char *)schema->data, NULL, NULL, NULL) == SQLITE_OK;
+    bool ok = true;
+    if (schema_number(store) == from) {
+        ok = sqlite3_exec(store->db, (const char *)schema->data, NULL, NULL, NULL) == SQLITE_OK;
+    }
     if (!ok) {
-        log_failure(store, "schema.sql");
+        log_failure(store, name);
     }
     return store_commit(store, ok);
+}
+
+/* From the number that was found, over each one between, to ours. */
+static bool upgrade(struct store *store)
+{
+    static const char *const steps[SCHEMA_NUMBER + 1] = {[1] = "schema_2.sql"};
+    int number = schema_number(store);
+    bool ok = true;
+    for (; ok && number >= 1 && number < SCHEMA_NUMBER; number++) {
+        ok = run_schema(store, steps[number], number);
+    }
+    return ok;
 }
 
 static bool set_up(struct store *store, bool create)
@@ -170,7 +189,7 @@ static bool set_up(struct store *store, bool create)
         !store_run(store, "PRAGMA foreign_keys = ON", "")) {
         return false;
     }
-    if (create && !make_schema(store)) {
+    if ((create && !run_schema(store, "schema.sql", 0)) || !upgrade(store)) {
         return false;
     }
     int number = schema_number(store);

@@ -35,6 +35,8 @@ enum {
     ATTRIBUTES_MAX = 64,        /* configData keys of one target */
     ATTRIBUTE_KEY_MAX = 64,     /* bytes */
     ATTRIBUTE_VALUE_MAX = 256,  /* bytes */
+    BOOTS_MAX = 64,             /* starts kept of one target: the newest */
+    BOOT_WORD_SIZE = 33,        /* 32 characters */
     TARGETS_MAX = 100000        /* unknown targets are refused beyond */
 };
 
@@ -75,7 +77,20 @@ struct target {
     int64_t seen; /* seconds since 1970; 0: never */
 };
 
-/* Opens DIR/ferry.db, which `create` makes (init checks that there is none). NULL: logged. */
+/* A start of a node, from its boot log. */
+struct boot {
+    int64_t number;   /* as the node counts, 0 to 2^32 - 1; starts again with a lost journal */
+    int64_t attempts; /* left, 0 to 255 */
+    int64_t reported; /* seconds since 1970; set by the store */
+    char reset[BOOT_WORD_SIZE];            /* "watchdog" */
+    char action[BOOT_WORD_SIZE];           /* "boot_confirmed" */
+    char slot[2];                          /* started: "a", "b", or "" */
+    char version[FERRY_VERSION_TEXT_SIZE]; /* of it, or "" */
+    char error[BOOT_WORD_SIZE];            /* "OK", "TRIAL_EXHAUSTED" */
+};
+
+/* Opens DIR/ferry.db, which `create` makes (init checks that there is none), and brings an older
+ * one up to date. NULL: logged. */
 struct store *store_open(const char *data, bool create);
 void store_close(struct store *store);
 
@@ -147,6 +162,17 @@ struct attribute {
 enum store_result store_set_attributes(struct store *store, int64_t target,
                                        enum attribute_mode mode, const struct attribute *list,
                                        size_t count);
+
+/*
+ * Adds starts, the oldest first. Those at the front of `list` that are the newest stored ones are
+ * left out: the same list twice is stored once. The oldest beyond BOOTS_MAX are forgotten. CREATED;
+ * OK if none was new.
+ */
+enum store_result store_add_boots(struct store *store, int64_t target, const struct boot *list,
+                                  size_t count);
+
+/* The last told first. Returns how many were filled. */
+size_t store_list_boots(struct store *store, int64_t target, struct boot *list, size_t max);
 
 /* The target says which version it runs. */
 enum store_result store_set_version(struct store *store, int64_t target, const char *version);

@@ -70,6 +70,36 @@ cJSON *view_target(struct store *store, const struct target *target)
     return json;
 }
 
+static cJSON *view_boot(const struct boot *boot)
+{
+    cJSON *json = cJSON_CreateObject();
+    cJSON_AddNumberToObject(json, "number", (double)boot->number);
+    cJSON_AddStringToObject(json, "reset", boot->reset);
+    cJSON_AddStringToObject(json, "action", boot->action);
+    cJSON_AddStringToObject(json, "slot", boot->slot);
+    cJSON_AddStringToObject(json, "version", boot->version);
+    cJSON_AddNumberToObject(json, "attempts", (double)boot->attempts);
+    cJSON_AddStringToObject(json, "error", boot->error);
+    cJSON_AddNumberToObject(json, "reported", (double)boot->reported);
+    return json;
+}
+
+cJSON *view_target_whole(struct store *store, const struct target *target)
+{
+    struct boot *list = calloc(BOOTS_MAX, sizeof *list);
+    if (list == NULL) {
+        return NULL;
+    }
+    cJSON *json = view_target(store, target);
+    cJSON *boots = cJSON_AddArrayToObject(json, "boots");
+    size_t count = store_list_boots(store, target->id, list, BOOTS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        cJSON_AddItemToArray(boots, view_boot(&list[i]));
+    }
+    free(list);
+    return json;
+}
+
 /* Takes over `json`. */
 static void tell(struct server *server, const char *name, cJSON *json)
 {

@@ -60,10 +60,16 @@ struct app_shot {
     struct ferry_sim_snapshot *shot;
 };
 
+struct app_lock {
+    int fd;     /**< -1: none */
+    char *path; /**< owned */
+};
+
 struct app_pty {
     int master, slave; /**< -1: no UART outside */
     char path[128];
     const char *link;
+    struct app_lock lock; /**< of link */
     struct ferry_sim *sim;
     unsigned port;
     uint8_t out[APP_PTY_OUT];
@@ -74,6 +80,7 @@ struct app {
     struct app_options options;
     struct ferry_sim *sim;
     struct app_pty pty[APP_PTYS]; /* the console, and ST's boot loader where it has other pins */
+    struct app_lock state_lock;
     int listener;
     struct app_client clients[APP_MAX_CLIENTS];
     int bus_listener;
@@ -93,6 +100,16 @@ void app_pty_close(struct app *app);
 void app_pty_serve(struct app *app);
 /** Fill in what to wait for, APP_PTYS at most. @return entries used */
 size_t app_pty_poll(const struct app *app, struct pollfd *fds);
+
+/* pty_speed.c */
+/** Baud that the client of a pty (either end) has set; 0 if there is none. */
+uint32_t app_pty_speed(int fd);
+
+/* lock.c */
+/** Lock FILE.lock beside a file, which need not exist. @return false if it cannot be had (told) */
+bool app_lock(struct app_lock *lock, const char *path);
+/** Also of a lock that was not had. */
+void app_unlock(struct app_lock *lock);
 
 /* control.c */
 int app_control_open(struct app *app);

@@ -224,7 +224,7 @@ static void run_core(struct ferry_sim *b, uint64_t until_ps)
         sim_cycle_forget(b);
     enum sim_cpu_stop why = sim_cpu_run(b);
     if (why == SIM_CPU_CYCLE && !b->dead)
-        sim_cycle_step(b, b->deadline_ps);
+        sim_cycle_step(b);
     sim_cycle_after(b, why);
     handle_stop(b, why);
 }

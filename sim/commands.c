@@ -415,6 +415,13 @@ static void do_uart_noise(struct call *c)
         ferry_sim_uart_noise(c->app->sim, 0, n);
 }
 
+static void do_spi_glitch(struct call *c)
+{
+    uint32_t bits = (uint32_t)number(c, "bits", 1, 7, 1);
+    if (!c->error && ferry_sim_spi_glitch(c->app->sim, bits) != FERRY_SIM_OK)
+        c->error = "the node's SPI is off";
+}
+
 static void do_unplug(struct call *c)
 {
     ferry_sim_uart_plug(c->app->sim, 0, false);
@@ -512,6 +519,7 @@ static const struct {
     {"run", do_run},
     {"events", do_events},
     {"uart_noise", do_uart_noise},
+    {"spi_glitch", do_spi_glitch},
     {"unplug", do_unplug},
     {"plug", do_plug},
     {"rom", do_rom},

@@ -21,6 +21,7 @@
 #define PPB_SIZE     0x100000u
 #define BITBAND_RAM  0x22000000u
 #define BITBAND_PER  0x42000000u
+#define UNUSED_PAGE  0xA0000000u /* the F401 to F411 have no memory controller there */
 #define OPCODE_WFE   0xBF20u
 #define OPCODE_YIELD 0xBF10u
 
@@ -98,6 +99,10 @@ static void on_block(uc_engine *uc, uint64_t address, uint32_t size, void *ctx)
     }
     if (b->enter.count)
         sim_entered(b, (uint32_t)address);
+    if (b->cycle.on && address == b->block_pc && size == 4u && b->block_size == 4u)
+        sim_cycle_count_down(b, (uint32_t)address); /* the block just ran, and loops to itself */
+    if (b->cycle.noting)
+        sim_cycle_note_block(b);
     uint32_t halfwords = size >> 1, offset;
     if (b->ecc_hooked && flash_offset(b, (uint32_t)address, &offset))
         sim_ecc_read(b, offset, size);
@@ -161,6 +166,10 @@ static bool on_bad_access(uc_engine *uc, uc_mem_type type, uint64_t address, int
     if (type == UC_MEM_WRITE_PROT && flash_offset(b, (uint32_t)address, &offset)) {
         if (!b->dead)
             sim_flash_store(b, offset, (unsigned)size, (uint32_t)value);
+        return true;
+    }
+    if (type == UC_MEM_READ_PROT && flash_offset(b, (uint32_t)address, &offset)) {
+        b->cycle.disturbed = true; /* sim_cpu_watch_flash */
         return true;
     }
     bool guarded = (type == UC_MEM_READ_PROT || type == UC_MEM_WRITE_PROT) &&
@@ -352,6 +361,7 @@ int sim_cpu_open(struct ferry_sim *b)
     b->restores = 0;
     memset(b->exec_map, 0, b->chip->flash_size / SIM_CHUNK);
     b->ram_executed = false;
+    b->cycle.watching = false;
     memset(b->guard, 0, sizeof b->guard);
     sim_mpu_changed(b);
     b->ecc_hooked = b->s.flash.ecc_bad_count != 0;
@@ -453,6 +463,20 @@ void sim_cpu_flush(struct ferry_sim *b, uint32_t offset, uint32_t size)
             uc_ctl_remove_cache(b->uc, at, at + SIM_CHUNK);
         b->exec_map[c] = 0;
     }
+}
+
+/* The engine looks at permissions only where its own table of pages has no entry: to map a page
+ * anywhere empties that. */
+void sim_cpu_watch_flash(struct ferry_sim *b, bool on)
+{
+    uint32_t prot = on ? UC_PROT_EXEC : UC_PROT_READ | UC_PROT_EXEC;
+    uc_mem_protect(b->uc, b->chip->flash_base, b->chip->flash_size, prot);
+    if (!b->s.system_memory)
+        uc_mem_protect(b->uc, 0, b->chip->flash_size, prot);
+    if (!on)
+        return;
+    uc_mem_map(b->uc, UNUSED_PAGE, 0x1000u, UC_PROT_NONE);
+    uc_mem_unmap(b->uc, UNUSED_PAGE, 0x1000u);
 }
 
 void sim_cpu_flush_ram(struct ferry_sim *b)

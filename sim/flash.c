@@ -122,8 +122,10 @@ void sim_flash_finish(struct ferry_sim *b)
 void sim_flash_abort(struct ferry_sim *b)
 {
     struct sim_flash *f = &b->s.flash;
-    if ((f->sr & SR_BSY) && f->op_size != 0)
-        sim_cells_tear(b, sim_random(b), false);
+    if ((f->sr & SR_BSY) && f->op_size != 0) {
+        uint32_t seed = sim_random(b);
+        sim_cells_tear(b, seed, false, seed % FERRY_SIM_TEARS);
+    }
     f->op_size = 0;
     f->op_erase = false;
     f->sr &= ~SR_BSY;
@@ -160,7 +162,7 @@ bool sim_flash_operation(struct ferry_sim *b, bool erase, uint32_t offset, uint3
     if (f->cut.mode == FERRY_SIM_CUT_LOST)
         sim_cells_revert(b);
     else if (f->cut.mode == FERRY_SIM_CUT_TORN)
-        sim_cells_tear(b, f->cut.seed, f->cut.unstable);
+        sim_cells_tear(b, f->cut.seed, f->cut.unstable, f->cut.tear);
     f->cut.mode = FERRY_SIM_CUT_NONE;
     f->op_size = 0;
     f->op_erase = false;

@@ -13,7 +13,8 @@
 #define ACR_DCEN       (1u << 10)
 #define ACR_DCRST      (1u << 12)
 #define WEAK_PERIOD_US 20u
-#define WEAK_ONE_IN    8u
+#define LEAN_ONE_IN    16u /* reads in which a bit that leans one way reads the other way */
+#define TEAR_FEW       8u /* bits at most that an erase did, or left, in its first or last moment */
 
 static void touched(struct ferry_sim *b, uint32_t offset, uint32_t size)
 {
@@ -71,6 +72,7 @@ static void settle_weak(struct sim_flash *f, uint32_t offset, uint32_t size, uin
         struct sim_weak_word weak = f->weak[i];
         if (weak.offset >= offset && weak.offset - offset < size)
             weak.mask &= mask;
+        weak.lean &= weak.mask;
         if (weak.mask != 0)
             f->weak[kept++] = weak;
     }
@@ -155,6 +157,22 @@ uint32_t ferry_sim_unstable(const struct ferry_sim *sim)
     return sim->s.flash.weak_count;
 }
 
+uint32_t ferry_sim_unstable_in(const struct ferry_sim *sim, uint32_t address, uint32_t size)
+{
+    const struct sim_flash *f = &sim->s.flash;
+    uint32_t count = 0, from = address - sim->chip->flash_base;
+    for (uint32_t i = 0; i < f->weak_count; i++) {
+        uint32_t at = f->weak[i].offset; /* a word that begins before the range may reach into it */
+        count += at + 3u >= from && (at < from || at - from < size);
+    }
+    return count;
+}
+
+uint64_t ferry_sim_unstable_lost(const struct ferry_sim *sim)
+{
+    return sim->s.flash.weak_lost;
+}
+
 static uint32_t next_random(uint64_t *state)
 {
     /* xorshift64*: good enough for noise, and the same everywhere */
@@ -164,41 +182,156 @@ static uint32_t next_random(uint64_t *state)
     return (uint32_t)((*state * 0x2545F4914F6CDD1Dull) >> 32);
 }
 
-static void add_weak(struct ferry_sim *b, uint32_t offset, uint32_t mask)
+/* How many words the operation may leave unstable: half the room, the next cut needs some too. */
+static uint32_t weak_room(const struct sim_flash *f)
+{
+    return (SIM_WEAK_WORDS - f->weak_count + 1u) / 2u;
+}
+
+static void add_weak(struct ferry_sim *b, struct sim_weak_word weak)
 {
     struct sim_flash *f = &b->s.flash;
-    if (mask == 0 || f->weak_count >= SIM_WEAK_WORDS)
+    uint32_t i = 0;
+    while (i < f->weak_count && f->weak[i].offset != weak.offset)
+        i++;
+    if (i == SIM_WEAK_WORDS) {
+        f->weak_lost++;
         return;
-    f->weak[f->weak_count++] = (struct sim_weak_word){offset, mask};
+    }
+    if (i < f->weak_count) { /* what has no lean keeps none */
+        weak.lean &= ~f->weak[i].mask | f->weak[i].lean;
+        weak.lean |= f->weak[i].lean & ~weak.mask;
+        weak.mask |= f->weak[i].mask;
+    }
+    f->weak[i] = weak;
+    f->weak_count += i == f->weak_count;
     sim_timer_set(b, SIM_T_WEAK, b->s.now_ps + WEAK_PERIOD_US * SIM_PS_PER_US);
 }
 
-void sim_cells_tear(struct ferry_sim *b, uint32_t seed, bool unstable)
+/* Words of the whole operation, each as likely as another (reservoir). */
+struct choice {
+    struct sim_weak_word word[SIM_WEAK_WORDS];
+    uint32_t room, count, seen;
+    uint64_t random;
+};
+
+static void consider(struct choice *c, uint32_t offset, uint32_t mask)
+{
+    if (mask == 0)
+        return;
+    uint32_t at = c->seen++ < c->room ? c->count++ : next_random(&c->random) % c->seen;
+    if (at < c->room)
+        c->word[at] = (struct sim_weak_word){.offset = offset, .mask = mask};
+}
+
+/* Each bit that should change does or does not. */
+static void tear_word(struct ferry_sim *b, struct choice *c, uint32_t offset, uint32_t changed)
+{
+    uint32_t noise = next_random(&c->random), word;
+    memcpy(&word, b->cells + offset, 4);
+    word ^= changed & noise;
+    memcpy(b->cells + offset, &word, 4);
+    consider(c, offset, changed & next_random(&c->random));
+}
+
+/* Bits of the word at this offset that the operation under way should change. */
+static uint32_t changed_bits(const struct ferry_sim *b, uint32_t word_offset)
 {
     const struct sim_flash *f = &b->s.flash;
-    uint64_t random = ((uint64_t)seed << 32 | 0x5EEDu) ^ 0x9E3779B97F4A7C15ull;
-    recall_weak(b);
-    bool lost = false, done = false; /* of the bits that the double word was to change */
-    for (uint32_t i = 0; i < f->op_size; i++) {
-        uint8_t *cell = &b->cells[f->op_offset + i];
-        uint8_t changed = before(b, i) ^ *cell;
-        uint32_t noise = next_random(&random);
-        *cell ^= changed & (uint8_t)noise;
-        lost = lost || (changed & (uint8_t)noise) != 0;
-        done = done || (changed & (uint8_t)~noise) != 0;
-        if (i % 8u == 7u) {
-            if (lost && done)
-                sim_ecc_torn(b, f->op_offset + i);
-            lost = done = false;
-        }
-        uint32_t at = f->op_offset + i;
-        uint32_t weak = (uint32_t)(changed & (uint8_t)(noise >> 8)) << (8u * (at & 3u));
-        bool chosen = !f->op_erase || (noise >> 24) % WEAK_ONE_IN == 0;
-        if (unstable && chosen)
-            add_weak(b, at & ~3u, weak);
+    uint32_t changed = 0;
+    for (uint32_t i = 0; i < 4; i++) {
+        uint32_t at = word_offset + i;
+        if (at >= f->op_offset && at - f->op_offset < f->op_size)
+            changed |= (uint32_t)(before(b, at - f->op_offset) ^ b->cells[at]) << (8u * i);
     }
-    if (f->op_size)
-        show(b, f->op_offset, f->op_size, b->cells);
+    return changed;
+}
+
+static void flip_cells(struct ferry_sim *b, uint32_t offset, uint32_t mask)
+{
+    uint32_t word;
+    memcpy(&word, b->cells + offset, 4);
+    word ^= mask;
+    memcpy(b->cells + offset, &word, 4);
+}
+
+/*
+ * An erase in its first or last moment: of each chosen word one bit is unlike all others. Stable,
+ * it has the other value; unstable, it leans to that of the others, so that the sector mostly reads
+ * as if it were whole.
+ */
+static void leave_few(struct ferry_sim *b, struct choice *c, bool unstable)
+{
+    for (uint32_t i = 0; i < c->count; i++) {
+        struct sim_weak_word *weak = &c->word[i];
+        uint32_t bit = 0;
+        while ((weak->mask & bit) == 0)
+            bit = 1u << (next_random(&c->random) & 31u);
+        weak->mask = weak->lean = bit;
+        if (!unstable)
+            flip_cells(b, weak->offset, bit);
+    }
+}
+
+/* L4: a double word that is neither as before nor as it should be has the check bits of nothing. */
+static void mark_torn(struct ferry_sim *b, uint64_t target)
+{
+    const struct sim_flash *f = &b->s.flash;
+    for (uint32_t i = 0; b->ecc_bad && i + 8u <= f->op_size; i += 8u) {
+        uint8_t old[8];
+        for (uint32_t k = 0; k < 8u; k++)
+            old[k] = before(b, i + k);
+        const uint8_t *now = b->cells + f->op_offset + i;
+        if (memcmp(now, old, 8) != 0 && memcmp(now, &target, 8) != 0)
+            sim_ecc_torn(b, f->op_offset + i);
+    }
+}
+
+void sim_cells_tear(struct ferry_sim *b, uint32_t seed, bool unstable, enum ferry_sim_tear degree)
+{
+    const struct sim_flash *f = &b->s.flash;
+    struct choice c = {.random = ((uint64_t)seed << 32 | 0x5EEDu) ^ 0x9E3779B97F4A7C15ull};
+    bool half = !f->op_erase || degree == FERRY_SIM_TEAR_HALF;
+    if (f->op_size == 0)
+        return;
+    uint64_t target = UINT64_MAX;
+    memcpy(&target, b->cells + f->op_offset, f->op_size < 8u ? f->op_size : 8u);
+    recall_weak(b);
+    uint32_t few = 1u + next_random(&c.random) % TEAR_FEW;
+    c.room = half || (unstable && few > weak_room(f)) ? weak_room(f) : few;
+    for (uint32_t at = f->op_offset & ~3u; at < f->op_offset + f->op_size; at += 4) {
+        uint32_t changed = changed_bits(b, at);
+        if (half)
+            tear_word(b, &c, at, changed);
+        else
+            consider(&c, at, changed);
+        if (!half && degree == FERRY_SIM_TEAR_HARDLY)
+            flip_cells(b, at, changed);
+    }
+    if (!half)
+        leave_few(b, &c, unstable);
+    for (uint32_t i = 0; unstable && i < c.count; i++)
+        add_weak(b, c.word[i]);
+    mark_torn(b, target);
+    b->s.flash.weak_lost += unstable && c.room == 0 && c.seen > 0;
+    show(b, f->op_offset, f->op_size, b->cells);
+}
+
+/* How this word reads now. */
+static uint32_t jittered(struct ferry_sim *b, const struct sim_weak_word *weak)
+{
+    uint32_t word, cell, noise = sim_random(b);
+    memcpy(&word, b->view + weak->offset, 4);
+    memcpy(&cell, b->cells + weak->offset, 4);
+    word ^= weak->mask & noise;
+    if (weak->lean == 0)
+        return word;
+    uint32_t other = 0;
+    for (uint32_t bit = 1; bit != 0; bit <<= 1) {
+        if ((weak->lean & bit) && sim_random(b) % LEAN_ONE_IN == 0)
+            other |= bit;
+    }
+    return (word & ~weak->lean) | ((cell ^ other) & weak->lean);
 }
 
 void sim_flash_jitter(struct ferry_sim *b)
@@ -206,9 +339,7 @@ void sim_flash_jitter(struct ferry_sim *b)
     struct sim_flash *f = &b->s.flash;
     sim_timer_set(b, SIM_T_WEAK, SIM_NEVER);
     for (uint32_t i = 0; i < f->weak_count; i++) {
-        uint32_t word, offset = f->weak[i].offset;
-        memcpy(&word, b->view + offset, 4);
-        word ^= f->weak[i].mask & sim_random(b);
+        uint32_t word = jittered(b, &f->weak[i]), offset = f->weak[i].offset;
         memcpy(b->view + offset, &word, 4);
         touched(b, offset, 4);
     }

@@ -307,6 +307,8 @@ static bool open_events(struct app *app)
 static bool fill_flash(struct app *app)
 {
     struct app_options *o = &app->options;
+    if (o->state && !app_lock(&app->state_lock, o->state))
+        return false;
     int state = o->state ? app_load_state(app) : 0;
     if (state < 0)
         return false;
@@ -348,14 +350,25 @@ static bool set_quirks(struct app *app)
     return true;
 }
 
+/* Why there is no board. */
+static void tell_create(const char *board, int rc)
+{
+    if (rc != FERRY_SIM_E_BOARD) {
+        fprintf(stderr, "ferry-sim: %s: %s\n", board, ferry_sim_status_text(rc));
+        return;
+    }
+    fprintf(stderr, "ferry-sim: unknown board %s; known are ", board);
+    for (size_t i = 0; ferry_sim_board_name(i); i++)
+        fprintf(stderr, "%s%s", i > 0 ? ", " : "", ferry_sim_board_name(i));
+    fputc('\n', stderr);
+}
+
 static bool set_up(struct app *app)
 {
     struct app_options *o = &app->options;
     int rc = ferry_sim_create(&app->sim, o->board, &o->sim);
     if (rc != FERRY_SIM_OK) {
-        fprintf(stderr, "ferry-sim: %s: %s\n", o->board, ferry_sim_status_text(rc));
-        for (size_t i = 0; rc == FERRY_SIM_E_BOARD && ferry_sim_board_name(i); i++)
-            fprintf(stderr, "  %s\n", ferry_sim_board_name(i));
+        tell_create(o->board, rc);
         app->exit_code = rc == FERRY_SIM_E_BOARD ? EXIT_USAGE : EXIT_FAILURE;
         return false;
     }
@@ -490,6 +503,7 @@ static void tear_down(struct app *app)
     app_control_close(app);
     app_bus_close(app);
     app_pty_close(app);
+    app_unlock(&app->state_lock);
     for (size_t i = 0; i < APP_MAX_SHOTS; i++)
         ferry_sim_snapshot_free(app->shots[i].shot);
     ferry_sim_destroy(app->sim);
@@ -506,9 +520,9 @@ int main(int argc, char **argv)
     bool events_on_stdout = app.options.events && strcmp(app.options.events, "-") == 0;
     app.info = events_on_stdout ? stderr : stdout;
     app.tty = isatty(fileno(app.info)) == 1;
-    app.listener = app.bus_listener = -1;
+    app.listener = app.bus_listener = app.state_lock.fd = -1;
     for (size_t i = 0; i < APP_PTYS; i++)
-        app.pty[i].master = app.pty[i].slave = -1;
+        app.pty[i].master = app.pty[i].slave = app.pty[i].lock.fd = -1;
     for (size_t i = 0; i < APP_MAX_CLIENTS; i++)
         app.clients[i].fd = -1;
     for (size_t i = 0; i < APP_BUS_CLIENTS; i++)

@@ -28,6 +28,8 @@ static void on_byte(void *ctx, struct ferry_sim *sim, unsigned port, uint8_t byt
 static bool make_link(struct app_pty *p)
 {
     struct stat info;
+    if (!app_lock(&p->lock, p->link))
+        return false;
     if (lstat(p->link, &info) == 0 && !S_ISLNK(info.st_mode)) {
         fprintf(stderr, "ferry-sim: %s exists and is no symbolic link\n", p->link);
         return false;
@@ -98,6 +100,7 @@ static void close_pty(struct app_pty *p)
 {
     if (p->link)
         unlink(p->link);
+    app_unlock(&p->lock);
     if (p->slave >= 0)
         close(p->slave);
     if (p->master >= 0)
@@ -112,23 +115,13 @@ void app_pty_close(struct app *app)
         close_pty(&app->pty[i]);
 }
 
-/* The client's termios says at which rate it sends. */
+/* The client's termios says at which rate it sends and hears: asked for each time, as a client that
+ * only listens sends nothing that would tell. */
 static void follow_baud(struct app_pty *p)
 {
-    static const struct {
-        speed_t code;
-        uint32_t baud;
-    } rates[] = {{B1200, 1200},       {B2400, 2400},       {B4800, 4800},      {B9600, 9600},
-                 {B19200, 19200},     {B38400, 38400},     {B57600, 57600},    {B115200, 115200},
-                 {B230400, 230400},   {B460800, 460800},   {B500000, 500000},  {B921600, 921600},
-                 {B1000000, 1000000}, {B1500000, 1500000}, {B2000000, 2000000}};
-    struct termios t;
-    if (tcgetattr(p->master, &t) != 0)
-        return;
-    for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++) {
-        if (rates[i].code == cfgetospeed(&t))
-            ferry_sim_uart_baud(p->sim, p->port, rates[i].baud);
-    }
+    uint32_t baud = app_pty_speed(p->master);
+    if (baud != 0) /* 0 hangs up, or nothing is known: as before */
+        ferry_sim_uart_baud(p->sim, p->port, baud);
 }
 
 static bool wants_input(const struct app_pty *p)
@@ -167,7 +160,6 @@ static void to_board(struct app_pty *p)
             drop_input(p);
         return;
     }
-    follow_baud(p);
     ferry_sim_uart_send(p->sim, p->port, buffer + 1, (size_t)n - 1);
 }
 
@@ -189,6 +181,7 @@ void app_pty_serve(struct app *app)
     for (size_t i = 0; i < APP_PTYS; i++) {
         if (app->pty[i].master < 0)
             continue;
+        follow_baud(&app->pty[i]);
         to_board(&app->pty[i]);
         from_board(&app->pty[i]);
     }

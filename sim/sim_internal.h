@@ -126,6 +126,7 @@ struct sim_rcc {
 struct sim_weak_word {
     uint32_t offset; /* in flash */
     uint32_t mask;   /* bits that read at random */
+    uint32_t lean;   /* ... of these, such as mostly read as the cell says */
 };
 
 struct sim_flash {
@@ -146,7 +147,8 @@ struct sim_flash {
     uint32_t eccr, wrp[2], wrp_stored[2], pg_low, pg_offset; /* L4 only, from here... */
     bool pg_half;
     uint32_t ecc_bad_count; /* ...to here */
-    uint64_t ops;           /* erase and program operations begun */
+    uint64_t weak_lost; /* operations and words that were to be unstable, and there was no room */
+    uint64_t ops;       /* erase and program operations begun */
     uint64_t cut_at;
     struct ferry_sim_cut_plan cut;
     uint32_t chunk_gen[SIM_MAX_CHUNKS];
@@ -194,8 +196,11 @@ struct sim_iwdg {
 struct sim_spi {
     uint32_t cr1, cr2, sr, crcpr, i2scfgr, i2spr;
     uint8_t dr_rx, dr_tx, shift;
-    bool dr_read;  /* first half of clearing OVR */
-    uint32_t told; /* misuse is said once a reset */
+    uint8_t rx_bits; /* what the shift register has received of its byte */
+    uint8_t phase;   /* bits of the slave's byte that went by: neither NSS nor SPE clears it */
+    bool loaded;     /* `shift` holds the byte that goes out next */
+    bool dr_read;    /* first half of clearing OVR */
+    uint32_t told;   /* misuse is said once a reset */
 };
 
 struct sim_i2c {
@@ -217,7 +222,8 @@ struct sim_spi_master {
     unsigned mode;
     uint64_t bit_ps;
     bool active, in_byte;
-    bool listening; /* the slave took part from this byte's first bit */
+    bool listening; /* the slave takes part */
+    uint8_t passed; /* bits of this byte that went by without it */
     ferry_sim_bus_fn done;
     void *ctx;
 };
@@ -322,6 +328,8 @@ struct sim_replay {
 };
 
 /* ---- cycle.c ---- */
+#define SIM_CYCLE_BLOCKS 256u
+
 struct sim_cycle {
     int phase;
     uint32_t anchor; /* the block that a round begins with; 0: none */
@@ -329,6 +337,11 @@ struct sim_cycle {
     bool on;        /* ferry_sim_shortcuts */
     bool off;       /* the host may write to RAM at any time */
     bool disturbed; /* an event was told or a clock was read: rounds may differ */
+    bool flips;     /* unstable bits flip meanwhile */
+    bool watching;  /* reads of the flash are noticed, once */
+    bool noting;    /* blocks are noted: when each begins in its round */
+    uint32_t blocks;
+    uint64_t block_ps[SIM_CYCLE_BLOCKS];
     uint64_t since_ps, passed_ps, retry_ps, period_ps, halfwords;
     uint64_t skipped_ps; /* in all */
     struct sim_cpu_regs regs;
@@ -460,8 +473,12 @@ void sim_cycle_before(struct ferry_sim *b, uint32_t pc);
 void sim_cycle_after(struct ferry_sim *b, enum sim_cpu_stop why);
 /** Stop before this block? For the block hook. */
 bool sim_cycle_stops(const struct ferry_sim *b, uint32_t address);
-/** After such a stop: compares, and passes over rounds that begin before until_ps. */
-void sim_cycle_step(struct ferry_sim *b, uint64_t until_ps);
+/** After such a stop: compares, and passes over rounds that begin before the next event. */
+void sim_cycle_step(struct ferry_sim *b);
+/** A block of the round that is compared begins. For the block hook, while cycle.noting. */
+void sim_cycle_note_block(struct ferry_sim *b);
+/** A block of two halfwords begins again: does it count down? For the block hook. */
+void sim_cycle_count_down(struct ferry_sim *b, uint32_t address);
 /** The core was set from outside. */
 void sim_cycle_forget(struct ferry_sim *b);
 
@@ -473,6 +490,8 @@ void sim_cpu_set(struct ferry_sim *b, int reg, uint32_t value);
 /** Forget translated code of flash [offset, offset + size): now, between runs. */
 void sim_cpu_flush(struct ferry_sim *b, uint32_t offset, uint32_t size);
 void sim_cpu_flush_ram(struct ferry_sim *b);
+/** Between runs: the next read of flash by an instruction sets cycle.disturbed. */
+void sim_cpu_watch_flash(struct ferry_sim *b, bool on);
 /** Between runs: sim_mpu_denies is asked about each access to this page of RAM, or no longer. */
 bool sim_cpu_guard(struct ferry_sim *b, uint32_t page, bool on);
 
@@ -569,7 +588,7 @@ void sim_flash_irq(struct ferry_sim *b);
 /* flash_model.c: cells, cuts, cache */
 void sim_cells_erase(struct ferry_sim *b, uint32_t offset, uint32_t size, int sector);
 void sim_cells_program(struct ferry_sim *b, uint32_t offset, unsigned size, uint64_t value);
-void sim_cells_tear(struct ferry_sim *b, uint32_t seed, bool unstable);
+void sim_cells_tear(struct ferry_sim *b, uint32_t seed, bool unstable, enum ferry_sim_tear degree);
 void sim_cells_revert(struct ferry_sim *b);
 void sim_cache_control(struct ferry_sim *b, uint32_t before, uint32_t after);
 void sim_cache_clear(struct ferry_sim *b);

@@ -134,18 +134,24 @@ static uint8_t in_order(const struct ferry_sim *b, uint8_t byte)
 
 /* The first bit: the shift register takes the transmit buffer, empty or not (20.3.5). An empty one
  * still holds what was sent last, and that goes out again. */
-static void begin_byte(struct ferry_sim *b)
+static void load(struct ferry_sim *b)
 {
     struct sim_spi *s = &b->s.spi;
-    b->spi.listening = listens(b);
-    if (!b->spi.listening)
-        return;
     s->sr |= SR_BSY;
     if (drives_miso(b) && (s->sr & SR_TXE))
         b->s.counters.spi_underrun++;
-    s->shift = s->dr_tx;
+    s->shift = in_order(b, s->dr_tx);
+    s->loaded = true;
     s->sr |= SR_TXE;
     ask_dma(b);
+}
+
+static void begin_byte(struct ferry_sim *b)
+{
+    b->spi.passed = 0;
+    b->spi.listening = listens(b);
+    if (b->spi.listening && b->s.spi.phase == 0)
+        load(b);
 }
 
 /* 20.3.10: while OVR stands, the buffer keeps its byte and all that follow are lost. */
@@ -161,6 +167,61 @@ static void receive(struct ferry_sim *b, uint8_t byte)
     }
 }
 
+/* One clock: the slave's bytes need not begin where the master's do. @return the bit out */
+static unsigned clock_bit(struct ferry_sim *b, unsigned mosi)
+{
+    struct sim_spi *s = &b->s.spi;
+    if (s->phase == 0 && !s->loaded)
+        load(b);
+    unsigned out = s->shift >> 7;
+    s->shift = (uint8_t)(s->shift << 1);
+    s->rx_bits = (uint8_t)((unsigned)s->rx_bits << 1 | mosi);
+    s->phase = (s->phase + 1u) & 7u;
+    if (s->phase == 0) {
+        s->loaded = false;
+        s->sr &= ~SR_BSY;
+        receive(b, in_order(b, s->rx_bits) ^ (uint8_t)(garbles(b) ? 1u + sim_random(b) % 255u : 0));
+        ask_dma(b);
+    }
+    return out;
+}
+
+/* How many bits of the master's byte have gone by: one is sampled in its middle. */
+static uint8_t bits_passed(const struct ferry_sim *b)
+{
+    uint64_t end = b->s.timer[SIM_T_SPI];
+    uint64_t left =
+        end > b->s.now_ps ? (end - b->s.now_ps + b->spi.bit_ps / 2u) / b->spi.bit_ps : 0;
+    return (uint8_t)(left < 8 ? 8 - left : 0);
+}
+
+/* Switched on in the middle of the master's byte, the slave takes the next bit for its first. */
+static void switched_on(struct ferry_sim *b)
+{
+    b->s.spi.loaded = false;
+    b->spi.listening = b->spi.in_byte && listens(b);
+    b->spi.passed = b->spi.listening ? bits_passed(b) : 0;
+}
+
+/* Bits of the master's byte from `first` on. @return MISO, 0 for the others */
+static uint8_t clock_bits(struct ferry_sim *b, unsigned first, unsigned end, uint8_t mosi)
+{
+    unsigned miso = 0;
+    for (unsigned i = first; i < end; i++)
+        miso |= clock_bit(b, (unsigned)mosi >> (7u - i) & 1u) << (7u - i);
+    return (uint8_t)miso;
+}
+
+int ferry_sim_spi_glitch(struct ferry_sim *sim, unsigned bits)
+{
+    if (!sim->board->spi || bits < 1 || bits > 7)
+        return FERRY_SIM_E_ARGUMENT;
+    if (!listens(sim))
+        return FERRY_SIM_E_STATE;
+    clock_bits(sim, 0, bits, 0);
+    return FERRY_SIM_OK;
+}
+
 static uint8_t end_byte(struct ferry_sim *b, uint8_t mosi)
 {
     struct sim_spi *s = &b->s.spi;
@@ -172,12 +233,9 @@ static uint8_t end_byte(struct ferry_sim *b, uint8_t mosi)
         return miso;
     }
     b->s.counters.spi_bytes++;
+    uint8_t out = clock_bits(b, b->spi.passed, 8, wired(b, w->mosi_pin) ? mosi : 0);
     if (drives_miso(b))
-        miso = in_order(b, s->shift) ^ (uint8_t)(bad ? 1u + sim_random(b) % 255u : 0);
-    mosi = wired(b, w->mosi_pin) ? in_order(b, mosi) : 0;
-    s->sr &= ~SR_BSY;
-    receive(b, mosi ^ (uint8_t)(bad ? 1u + sim_random(b) % 255u : 0));
-    ask_dma(b);
+        miso = out ^ (uint8_t)(bad ? 1u + sim_random(b) % 255u : 0);
     return miso;
 }
 
@@ -328,7 +386,11 @@ void sim_spi_write(struct ferry_sim *b, unsigned index, uint32_t offset, uint32_
     struct sim_spi *s = &b->s.spi;
     switch (offset) {
     case 0x00:
-        s->cr1 = value & 0xFFFFu;
+        value &= 0xFFFFu;
+        bool on = (value & ~s->cr1 & CR1_SPE) != 0;
+        s->cr1 = value;
+        if (on)
+            switched_on(b);
         break;
     case 0x04:
         s->cr2 = value & 0xF7u;

@@ -79,6 +79,7 @@
 /* SPI from the gateway: SPI1 as slave, PA4 = NSS, PA5 = SCK, PA6 = MISO, PA7 = MOSI. */
 #define BOARD_SPI             SPI1
 #define BOARD_SPI_ENR         APB2ENR
+#define BOARD_SPI_RSTR        APB2RSTR
 #define BOARD_SPI_CLOCK       BIT(12)
 #define BOARD_SPI_PORT        'A'
 #define BOARD_SPI_NSS_PIN     4 /* SCK, MISO, MOSI are the next three */

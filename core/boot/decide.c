@@ -40,10 +40,11 @@ static const uint32_t rows[] = {
     ROW(TRIAL,     YES, ANY,  ANY,  ANY,  BAD,      ANY,      ANY,     REVERT_BAD),
     /* one slot, its image was given up: only an update helps */
     ROW(ANY,       ANY, NO,   YES,  YES,  ANY,      ANY,      ANY,     LISTEN),
+    /* one slot, its image was given up for another: what verifies may be torn, and reads right this
+     * once */
+    ROW(FILLING,   ANY, NO,   YES,  ANY,  ANY,      ANY,      ANY,     LISTEN),
     ROW(ANY,       ANY, ANY,  ANY,  ANY,  ANY,      UNKNOWN,  ANY,     VERIFY_PREFERRED),
     ROW(ANY,       ANY, YES,  ANY,  ANY,  ANY,      GOOD,     ANY,     BOOT_CONFIRMED),
-    /* one slot, the new image is whole but for CLOSE: a torn last word may read right this once */
-    ROW(FILLING,   ANY, ANY,  YES,  ANY,  GOOD,     ANY,      ANY,     LISTEN),
     ROW(ANY,       ANY, NO,   ANY,  ANY,  ANY,      GOOD,     ANY,     ADOPT_PREFERRED),
     ROW(ANY,       ANY, ANY,  NO,   ANY,  ANY,      BAD,      UNKNOWN, VERIFY_FALLBACK),
     ROW(ANY,       ANY, ANY,  NO,   ANY,  ANY,      BAD,      GOOD,    ADOPT_FALLBACK),

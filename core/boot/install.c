@@ -35,15 +35,6 @@ static int record(struct ferry_install *install, const struct ferry_state *state
     return status;
 }
 
-static int record_durable(struct ferry_install *install, uint32_t durable, uint32_t erased)
-{
-    struct ferry_state *state = ferry_journal_edit(install->node->journal);
-
-    state->durable = durable;
-    state->erased = erased;
-    return record(install, state);
-}
-
 /* Ends the candidate without success; `outcome` says why. */
 static int record_outcome(struct ferry_install *install, int outcome)
 {
@@ -123,9 +114,6 @@ static int record_new_candidate(struct ferry_install *install)
     struct ferry_state *state = ferry_journal_edit(install->node->journal);
 
     ferry_state_set_candidate(state, FERRY_PHASE_FILLING, install->image.slot, &install->image);
-    if (state->confirmed == state->candidate) {
-        state->confirmed = FERRY_SLOT_NONE; /* single slot, or the confirmed image is corrupt */
-    }
     return record(install, state);
 }
 
@@ -161,6 +149,11 @@ int ferry_install_open_step(struct ferry_install *install)
 
 /* ---- DATA ------------------------------------------------------------------------------------ */
 
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Bit of `sector` in ferry_state.erased. */
 static uint32_t sector_bit(const struct ferry_install *install, uint32_t sector)
 {
@@ -169,23 +162,32 @@ static uint32_t sector_bit(const struct ferry_install *install, uint32_t sector)
     return 1U << (sector - first);
 }
 
-static int erase_sector(struct ferry_install *install, uint32_t sector)
+/*
+ * The slot may hold the confirmed image (single slot, or it is corrupt). An OPEN alone leaves it as
+ * it is; it is given up in a record of its own, and the next call erases.
+ */
+static int erase_sector(struct ferry_install *install, uint32_t sector, uint32_t bit)
 {
     const struct ferry_flash *flash = install->node->flash;
-    const struct ferry_state *state = state_of(install);
+    struct ferry_state *state = ferry_journal_edit(install->node->journal);
 
-    int status = flash->erase(flash->ctx, sector);
-    if (status != FERRY_OK) {
-        return status;
+    if (state->confirmed == install->image.slot) {
+        state->confirmed = FERRY_SLOT_NONE;
+    } else {
+        int status = flash->erase(flash->ctx, sector);
+        if (status != FERRY_OK) {
+            return status;
+        }
+        state->erased |= bit;
     }
-    return record_durable(install, state->durable, state->erased | sector_bit(install, sector));
+    return record(install, state);
 }
 
 /* The sector holds something else than we wrote: forget it, ask for its bytes again. */
-static int restart_sector(struct ferry_install *install, uint32_t sector)
+static int restart_sector(struct ferry_install *install, uint32_t sector, uint32_t bit)
 {
     const struct ferry_board *board = install->node->board;
-    const struct ferry_state *state = state_of(install);
+    struct ferry_state *state = ferry_journal_edit(install->node->journal);
     uint32_t start = board->sectors[sector] - board->slots[install->image.slot].start;
 
     if (++install->restarts > RESTARTS_MAX) {
@@ -194,8 +196,9 @@ static int restart_sector(struct ferry_install *install, uint32_t sector)
     }
     install->next = start;
     ferry_install_hash_restart(install);
-    int status = record_durable(install, state->durable < start ? state->durable : start,
-                                state->erased & ~sector_bit(install, sector));
+    state->durable = smaller(state->durable, start);
+    state->erased &= ~bit;
+    int status = record(install, state);
     return status == FERRY_OK ? FERRY_FLASH : status;
 }
 
@@ -219,17 +222,13 @@ static int program(struct ferry_install *install, uint32_t address, const uint8_
     return memcmp(words, check, padded) == 0 ? FERRY_OK : FERRY_FLASH;
 }
 
-static uint32_t smaller(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 int ferry_install_write(struct ferry_install *install, const uint8_t *bytes, uint32_t size,
                         uint32_t *used)
 {
     const struct ferry_board *board = install->node->board;
     uint32_t address = board->slots[install->image.slot].start + install->next;
     uint32_t sector = ferry_board_sector_at(board, address);
+    uint32_t bit = sector_bit(install, sector);
     uint32_t to_grain = FERRY_JOURNAL_GRAIN - install->next % FERRY_JOURNAL_GRAIN;
 
     *used = 0;
@@ -238,19 +237,23 @@ int ferry_install_write(struct ferry_install *install, const uint8_t *bytes, uin
         return FERRY_BAD_LENGTH;
     }
     install->node->content[install->image.slot] = FERRY_CONTENT_UNKNOWN;
-    if ((state_of(install)->erased & sector_bit(install, sector)) == 0) {
-        return erase_sector(install, sector);
+    if ((state_of(install)->erased & bit) == 0) {
+        return erase_sector(install, sector, bit);
     }
     /* Sectors are multiples of the grain, so a slice never crosses into the next one. */
     uint32_t slice = smaller(size, smaller(to_grain, FERRY_SLICE_SIZE));
     if (program(install, address, bytes, slice) != FERRY_OK) {
-        return restart_sector(install, sector);
+        return restart_sector(install, sector, bit);
     }
     ferry_install_hash_early(install, slice);
     install->next += slice;
     *used = slice;
-    return slice == to_grain ? record_durable(install, install->next, state_of(install)->erased)
-                             : FERRY_OK;
+    if (slice < to_grain) {
+        return FERRY_OK;
+    }
+    struct ferry_state *state = ferry_journal_edit(install->node->journal);
+    state->durable = install->next;
+    return record(install, state);
 }
 
 uint32_t ferry_install_durable(const struct ferry_install *install)

@@ -60,21 +60,34 @@ int ferry_journal_log(struct ferry_journal *journal, struct ferry_boot_log *log)
     return append_log(journal, log);
 }
 
-int ferry_journal_log_read(const struct ferry_journal *journal, uint32_t index,
-                           struct ferry_boot_log *log)
+int ferry_journal_log_before(const struct ferry_journal *journal, uint32_t *place,
+                             struct ferry_boot_log *log)
 {
     uint8_t record[FERRY_RECORD_SIZE];
 
-    for (uint32_t place = journal->cursor; place > 0 && !journal->lost; place--) {
-        if (ferry_journal_read(journal, journal->active, place - 1, record) != FERRY_OK) {
+    while (*place > 0 && !journal->lost) {
+        --*place;
+        if (ferry_journal_read(journal, journal->active, *place, record) != FERRY_OK) {
             break;
         }
-        if (ferry_record_is_valid(record, KIND_LOG) && index-- == 0) {
+        if (ferry_record_is_valid(record, KIND_LOG)) {
             get_log(record, log);
             return FERRY_OK;
         }
     }
     return FERRY_ARGUMENT;
+}
+
+int ferry_journal_log_read(const struct ferry_journal *journal, uint32_t index,
+                           struct ferry_boot_log *log)
+{
+    uint32_t place = journal->cursor;
+    int status;
+
+    do {
+        status = ferry_journal_log_before(journal, &place, log);
+    } while (status == FERRY_OK && index-- > 0);
+    return status;
 }
 
 /* For people: a failure costs nothing else. */

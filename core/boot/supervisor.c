@@ -143,10 +143,6 @@ void ferry_supervisor_begin(struct ferry_supervisor *supervisor, struct ferry_no
     if ((node->reset_cause & ~FERRY_RESET_UPDATE) != FERRY_RESET_SOFTWARE) {
         (void)record(supervisor, &journal->state);
     }
-    if (!supervisor->read_only &&
-        ferry_journal_room(journal) < ferry_journal_reserve(node->board)) {
-        (void)ferry_journal_compact(journal, &journal->state);
-    }
 }
 
 /* ---- deciding ------------------------------------------------------------------------------- */
@@ -282,16 +278,15 @@ static int record_attempt(struct ferry_supervisor *supervisor)
     return record(supervisor, state);
 }
 
-static void record_log(struct ferry_supervisor *supervisor, enum ferry_action action, uint8_t slot)
+/* An application cannot compact: it gets a journal with room for a whole update. */
+static void make_room(struct ferry_supervisor *supervisor)
 {
-    struct ferry_boot_log log = {.reset_cause = supervisor->node->reset_cause,
-                                 .action = (uint8_t)action,
-                                 .slot = slot,
-                                 .attempts = state_of(supervisor)->attempts,
-                                 .error = supervisor->error,
-                                 .version = supervisor->image.header.version};
+    struct ferry_journal *journal = supervisor->node->journal;
 
-    (void)ferry_journal_log(supervisor->node->journal, &log); /* for people only */
+    if (!supervisor->read_only &&
+        ferry_journal_room(journal) < ferry_journal_reserve(supervisor->node->board)) {
+        (void)ferry_journal_compact(journal, &journal->state);
+    }
 }
 
 int ferry_supervisor_depart(struct ferry_supervisor *supervisor, enum ferry_action action,
@@ -312,7 +307,8 @@ int ferry_supervisor_depart(struct ferry_supervisor *supervisor, enum ferry_acti
             return status;
         }
     }
-    record_log(supervisor, action, slot);
+    make_room(supervisor);
+    ferry_supervisor_log(supervisor, action, slot);
     departure->slot = slot;
     departure->trial = trial;
     departure->vectors =

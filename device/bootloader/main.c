@@ -106,7 +106,11 @@ int main(void)
     ferry_endpoint_announce(&endpoint);
     for (;;) {
         enum ferry_action action = ferry_supervisor_decide(&supervisor);
-        listen(start_ms, action == FERRY_ACTION_LISTEN);
+        bool for_ever = action == FERRY_ACTION_LISTEN;
+        if (for_ever) {
+            ferry_supervisor_log(&supervisor, FERRY_ACTION_LISTEN, FERRY_SLOT_NONE);
+        }
+        listen(start_ms, for_ever);
         action = ferry_supervisor_decide(&supervisor);
         if (action != FERRY_ACTION_LISTEN &&
             ferry_supervisor_depart(&supervisor, action, &departure) == FERRY_OK) {

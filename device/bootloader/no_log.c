@@ -1,13 +1,16 @@
-/* Takes the place of core/boot/journal_log.c and core/link/receiver_log.c in the smallest
- * bootloader: it keeps no boot log and answers LOG with an empty one. */
+/* Takes the place of core/boot/journal_log.c, core/boot/supervisor_log.c and
+ * core/link/receiver_log.c in the smallest bootloader: it keeps no boot log and answers LOG with an
+ * empty one. */
 #include "ferry/receiver.h"
+#include "ferry/supervisor.h"
 #include "journal_record.h"
 
-int ferry_journal_log(struct ferry_journal *journal, struct ferry_boot_log *log)
+void ferry_supervisor_log(struct ferry_supervisor *supervisor, enum ferry_action action,
+                          uint8_t slot)
 {
-    (void)journal;
-    (void)log;
-    return FERRY_OK;
+    (void)supervisor;
+    (void)action;
+    (void)slot;
 }
 
 void ferry_journal_keep_logs(struct ferry_journal *journal, const struct ferry_journal *before)

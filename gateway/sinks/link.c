@@ -224,6 +224,12 @@ static void sink_abort(void *ctx, uint32_t now_ms)
     ferry_sender_abort(&link->sender, now_ms);
 }
 
+static void sink_log(void *ctx, uint16_t first, uint32_t now_ms)
+{
+    struct gateway_link *link = ctx;
+    ferry_sender_log(&link->sender, first, now_ms);
+}
+
 static int sink_step(void *ctx, uint32_t now_ms)
 {
     return gateway_link_step(ctx, now_ms);
@@ -233,6 +239,12 @@ static const struct ferry_info *sink_info(void *ctx)
 {
     const struct gateway_link *link = ctx;
     return &link->sender.result.info;
+}
+
+static const struct ferry_log_answer *sink_logged(void *ctx)
+{
+    const struct gateway_link *link = ctx;
+    return &link->sender.result.log;
 }
 
 static bool sink_wants(void *ctx, struct ferry_sender_want *want)
@@ -301,8 +313,10 @@ struct gateway_sink gateway_link_sink(struct gateway_link *link)
                                  .abort = sink_abort,
                                  .can_pulse = sink_can_pulse,
                                  .pulse = sink_pulse,
+                                 .log = sink_log,
                                  .step = sink_step,
                                  .info = sink_info,
+                                 .logged = sink_logged,
                                  .wants = sink_wants,
                                  .supply = sink_supply,
                                  .received = sink_received,

@@ -125,6 +125,26 @@ static enum gateway_answer tell_config(struct source_ddi *source, const struct f
     return answer;
 }
 
+/*
+ * A request of its own: a server that does not take boots must not miss the rest. What it refuses
+ * is dropped; what may heal is kept for the next poll, a token or certificate that it does not
+ * accept too: the engine counts these starts as told and does not bring them again.
+ */
+static void tell_boots(struct source_ddi *source)
+{
+    char url[HTTP_URL_SIZE + 16];
+    char *body = ddi_boots_body(&source->boots);
+    if (body == NULL) {
+        return;
+    }
+    snprintf(url, sizeof url, "%s/configData", source->base);
+    enum gateway_answer answer = http_exchange(source->client, "PUT", url, body, NULL, NULL);
+    if (answer == GATEWAY_OK || answer == GATEWAY_REFUSED) {
+        source->boots.count = 0;
+    }
+    cJSON_free(body);
+}
+
 /* --- feedback -----------------------------------------------------------------------------------
  */
 
@@ -228,6 +248,9 @@ static void report_failure(struct source_ddi *source, const struct gateway_repor
              report->final ? "" : "; the next poll goes on");
     if (report->final) {
         finish(source, &feedback);
+        if (!source->undelivered) {
+            tell_boots(source);
+        }
     } else {
         feedback.execution = "proceeding";
         feedback.finished = "none";
@@ -240,6 +263,10 @@ static void report(void *ctx, const struct gateway_report *report)
     struct source_ddi *source = ctx;
     char text[DDI_DETAIL_SIZE];
     struct feedback feedback = {.execution = "proceeding", .finished = "none"};
+    if (report->event == GATEWAY_EVENT_BOOTS) {
+        ddi_boots_keep(&source->boots, report->boots, report->boot_count);
+        return;
+    }
     if (source->action[0] == '\0') {
         return;
     }
@@ -278,6 +305,7 @@ static void report(void *ctx, const struct gateway_report *report)
         finish(source, &feedback);
         if (!source->undelivered) { /* so that the server has the new slot before the next poll */
             bool told = false;
+            tell_boots(source);
             (void)tell_config(source, report->info, NULL, &told);
         }
         break;
@@ -522,6 +550,9 @@ static enum gateway_answer check(void *ctx, const struct ferry_info *info,
     if (answer == GATEWAY_OK && again) {
         answer = poll_once(source, info, offer, &again);
         answer = answer == GATEWAY_OK && again ? GATEWAY_NOTHING : answer;
+    }
+    if (answer == GATEWAY_OK || answer == GATEWAY_NOTHING) {
+        tell_boots(source); /* last: a new target is known by its board first */
     }
     return answer;
 }

@@ -1,7 +1,8 @@
 /*
  * source_ddi.h - a hawkBit server, or Ferry's, by the Direct Device Integration API: poll,
  * configData, deploymentBase, cancelAction, download by ranges, feedback. A node that has nothing
- * to run, and no action open, is brought what installedBase names.
+ * to run, and no action open, is brought what installedBase names. New starts of the node go out by
+ * configData (ddi_boots.h).
  *
  * It is a source and a reporter: the engine's events become feedback. `proceeding` goes out in the
  * background at most once a second; the end of an action is kept until the server took it, over
@@ -15,6 +16,7 @@
 #ifndef GATEWAY_SOURCES_SOURCE_DDI_H
 #define GATEWAY_SOURCES_SOURCE_DDI_H
 
+#include "ddi_boots.h"
 #include "http_client.h"
 
 enum { DDI_IMAGES_MAX = 8, DDI_ID_SIZE = 32, DDI_DETAIL_SIZE = 256 };
@@ -39,6 +41,7 @@ struct source_ddi {
     char feedback_body[2 * DDI_DETAIL_SIZE + HTTP_TEXT_SIZE];
     bool undelivered;
     uint32_t told_ms; /* last progress feedback */
+    struct ddi_boots boots;
     uint8_t count;
     char urls[DDI_IMAGES_MAX][HTTP_URL_SIZE];
 };

@@ -159,6 +159,9 @@ static void power_on(const char *why)
     in_bootloader = true;
     ferry_supervisor_begin(&supervisor, &node);
     enum ferry_action action = ferry_supervisor_decide(&supervisor);
+    if (action == FERRY_ACTION_LISTEN) {
+        ferry_supervisor_log(&supervisor, FERRY_ACTION_LISTEN, FERRY_SLOT_NONE);
+    }
     ferry_listen_begin(&listen_window, ferry_posix_now_ms(), action == FERRY_ACTION_LISTEN);
     ferry_endpoint_init(&endpoint, &node, &stream, buffer, sizeof buffer);
 }

@@ -45,7 +45,7 @@ static void reset_clock(void)
 void stm32f4_stack_guard(void)
 {
     MPU_REGS->RBAR = (uint32_t)link_stack_guard; /* of region 0, which is selected after a reset */
-    MPU_REGS->RASR = MPU_RASR_NO_ACCESS | MPU_RASR_SIZE(5) | MPU_RASR_ENABLE; /* 2^5 bytes */
+    MPU_REGS->RASR = MPU_RASR_NO_ACCESS | MPU_RASR_SIZE(10) | MPU_RASR_ENABLE; /* 2^10 bytes */
     MPU_REGS->CTRL = MPU_CTRL_ENABLE | MPU_CTRL_PRIVDEFENA;
     stm32f4_barrier();
 }

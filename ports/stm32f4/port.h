@@ -105,7 +105,7 @@ void stm32f4_pin(char port, unsigned pin, unsigned function);
 void stm32f4_pin_open_drain(char port, unsigned pin, unsigned function);
 
 /*
- * No access to the 32 bytes at the end of the variables and rings, by the MPU: a stack that grows
+ * No access to the kilobyte at the end of the variables and rings, by the MPU: a stack that grows
  * into them ends in the fault handler. stm32f4_jump takes it back.
  */
 void stm32f4_stack_guard(void);

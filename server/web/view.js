@@ -44,13 +44,34 @@ function progress(action) {
     element("span", percent, { class: "percent" }));
 }
 
-export function targetRow(target) {
+const actions = {
+  boot_confirmed: "confirmed image started", start_trial: "trial started",
+  continue_trial: "trial continued", revert_exhausted: "reverted: no attempts left",
+  revert_bad: "reverted: does not verify", adopt_preferred: "unconfirmed image tried",
+  adopt_fallback: "confirmed image corrupt, other tried", listen: "nothing bootable, listening",
+};
+
+const runs = ({ version, slot }) => version + (slot ? ` (slot ${slot.toUpperCase()})` : "");
+
+// `show` is called when somebody wants to see the target's starts.
+export function targetRow(target, show) {
   const row = document.createElement("tr");
-  const runs = target.version + (target.slot ? ` (slot ${target.slot.toUpperCase()})` : "");
-  const name = cell(element("strong", target.id));
+  const open = element("button", target.id,
+    { type: "button", class: "plain", title: "Show its last starts" });
+  open.addEventListener("click", show);
+  const name = cell(open);
   if (target.uid) name.append(element("span", target.uid, { class: "detail" }));
-  row.append(name, cell(target.board || "not told yet"), cell(runs || "not told yet"),
+  row.append(name, cell(target.board || "not told yet"), cell(runs(target) || "not told yet"),
     update(target.action), progress(target.action), cell(time(target.seen)));
+  return row;
+}
+
+export function bootRow(boot) {
+  const row = document.createElement("tr");
+  const error = boot.error === "OK" ? "" : boot.error;
+  row.append(cell(String(boot.number)), cell(boot.reset), cell(actions[boot.action] ?? boot.action),
+    cell(runs(boot) || "–"), cell(String(boot.attempts)),
+    cell(element("span", error, { class: "problem" })), cell(time(boot.reported)));
   return row;
 }
 

@@ -268,6 +268,13 @@ int ferry_sim_spi_begin(struct ferry_sim *sim, const struct ferry_sim_spi *trans
 int ferry_sim_spi_transfer(struct ferry_sim *sim, const uint8_t *tx, uint8_t *rx, size_t size,
                            uint32_t hz);
 
+/**
+ * Spikes on SCK: the slave counts bits (1 to 7, each 0) that no master clocked, as if chip select
+ * were low. What follows is shifted until the SPI is reset. @return E_ARGUMENT, E_STATE (the slave
+ * is off)
+ */
+int ferry_sim_spi_glitch(struct ferry_sim *sim, unsigned bits);
+
 struct ferry_sim_i2c_message {
     bool read;
     uint16_t size; /**< bytes; 0: the address only */
@@ -383,6 +390,14 @@ enum ferry_sim_cut {
     FERRY_SIM_CUT_DONE, /**< it was complete, then the power went */
 };
 
+/** How far an erase had come that is torn. */
+enum ferry_sim_tear {
+    FERRY_SIM_TEAR_HALF,   /**< each bit with even odds */
+    FERRY_SIM_TEAR_NEARLY, /**< all but one to 8 bits: these are still 0, or if unstable mostly 1 */
+    FERRY_SIM_TEAR_HARDLY, /**< none but one to 8 bits: these are 1, or if unstable mostly 0 */
+    FERRY_SIM_TEARS
+};
+
 struct ferry_sim_cut_plan {
     enum ferry_sim_cut mode;
     uint64_t after_flash_ops; /**< the operation with this number (0 is the next to come, counted
@@ -390,6 +405,7 @@ struct ferry_sim_cut_plan {
     uint32_t seed;            /**< for TORN */
     bool unstable;            /**< TORN: some bits read back at random until they are erased or
                                  programmed to 0 */
+    enum ferry_sim_tear tear; /**< TORN, an erase; a word is always torn half */
 };
 
 /** Plan one power cut; a second call replaces it, mode NONE cancels. Power must be on at that time.
@@ -398,6 +414,13 @@ void ferry_sim_plan_cut(struct ferry_sim *sim, const struct ferry_sim_cut_plan *
 
 /** Places in flash with bits that read at random now: 0, and the cells are all there is to know. */
 uint32_t ferry_sim_unstable(const struct ferry_sim *sim);
+/** The same in `size` bytes from this address on, which lie in flash. */
+uint32_t ferry_sim_unstable_in(const struct ferry_sim *sim, uint32_t address, uint32_t size);
+/**
+ * Torn operations whose unstable bits the board had no room to remember. It remembers 64 words, and
+ * an operation takes half of what is left: seven torn erases in a row fit.
+ */
+uint64_t ferry_sim_unstable_lost(const struct ferry_sim *sim);
 
 /** One flash operation, for journals of a golden run. */
 struct ferry_sim_flash_op {
@@ -527,7 +550,8 @@ void ferry_sim_replay_none(struct ferry_sim *sim);
  */
 void ferry_sim_pace(struct ferry_sim *sim, uint32_t cycles);
 /**
- * Work that can be foretold exactly is not executed: rounds of a wait for the flash. Time,
+ * Work that can be foretold exactly is not executed: rounds of a wait for the flash, of
+ * a loop that only counts down. Time,
  * counters, memory and registers come out the same, to the picosecond. Off until asked for. After a
  * call of ferry_sim_ram nothing is passed over: that memory may change at any time.
  */

@@ -11,15 +11,16 @@
 #define REG(a)  (*(volatile uint32_t *)(a))
 #define REG8(a) (*(volatile uint8_t *)(a))
 
-#define RCC         0x40023800u
-#define RCC_CR      REG(RCC + 0x00)
-#define RCC_PLLCFGR REG(RCC + 0x04)
-#define RCC_CFGR    REG(RCC + 0x08)
-#define RCC_AHB1ENR REG(RCC + 0x30)
-#define RCC_APB1ENR REG(RCC + 0x40)
-#define RCC_APB2ENR REG(RCC + 0x44)
-#define RCC_CSR     REG(RCC + 0x74)
-#define PWR_CR      REG(0x40007000u)
+#define RCC          0x40023800u
+#define RCC_CR       REG(RCC + 0x00)
+#define RCC_PLLCFGR  REG(RCC + 0x04)
+#define RCC_CFGR     REG(RCC + 0x08)
+#define RCC_AHB1ENR  REG(RCC + 0x30)
+#define RCC_APB1ENR  REG(RCC + 0x40)
+#define RCC_APB2RSTR REG(RCC + 0x24)
+#define RCC_APB2ENR  REG(RCC + 0x44)
+#define RCC_CSR      REG(RCC + 0x74)
+#define PWR_CR       REG(0x40007000u)
 
 #define FLASH_ACR     REG(0x40023C00u)
 #define FLASH_KEYR    REG(0x40023C04u)

@@ -5,7 +5,7 @@
 #include "fw.h"
 
 #define RING 64u
-enum { STOP_RECEIVING = 1, LOOK, STOP_SENDING, SWITCH_OFF };
+enum { STOP_RECEIVING = 1, LOOK, STOP_SENDING, SWITCH_OFF, SWITCH_ON, RESET };
 
 static uint8_t in[RING], out[RING];
 
@@ -51,6 +51,15 @@ static void obey(uint32_t command)
         break;
     case SWITCH_OFF:
         SPI_CR1 = 0;
+        break;
+    case RESET:
+        RCC_APB2RSTR |= 1u << 12;
+        RCC_APB2RSTR &= ~(1u << 12);
+        SPI_CR2 = 3u;
+        SPI_CR1 = 1u << 6;
+        break;
+    case SWITCH_ON:
+        SPI_CR1 = 1u << 6;
         break;
     default:
         break;

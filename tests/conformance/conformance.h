@@ -20,8 +20,13 @@
 int ferry_conformance_flash(const struct ferry_flash *flash, const struct ferry_board *board,
                             uint32_t sector, uint32_t refused);
 
-/* Clock: runs for 40 ms by itself, at most 2^27 calls. */
-int ferry_conformance_clock(const struct ferry_clock *clock);
+/*
+ * Clock: runs for 40 ms by itself, at most 2^27 calls; then it is right after an erase.
+ *   erase_min_ms: the least that `flash` needs for `sector`, which may be lost: so much, and less
+ *   than 10 s, has to pass. 0: the port has no such flash; it is not asked.
+ */
+int ferry_conformance_clock(const struct ferry_clock *clock, const struct ferry_flash *flash,
+                            uint32_t sector, uint32_t erase_min_ms);
 
 /*
  * Stream. The peer must send back every byte that it receives, in order.

@@ -1,7 +1,7 @@
 /*
- * An application that sends back what it receives, on every transport of its board, for the test of
- * the transports (run_transports.c). It looks at them only now and then: whole transfers of a
- * master happen between two looks.
+ * An application that sends back what it receives, but for SPI's filler 0x00, on every transport of
+ * its board, for the test of the transports (run_transports.c). It looks at them only now and then:
+ * whole transfers of a master happen between two looks.
  */
 #include "board.h"
 #include "port.h"
@@ -18,7 +18,7 @@ static void echo(const struct ferry_stream *stream)
     uint8_t bytes[16];
     size_t size = stream->read(stream->ctx, bytes, sizeof bytes);
     for (size_t sent = 0; sent < size;) {
-        sent += stream->write(stream->ctx, bytes + sent, size - sent);
+        sent += bytes[sent] == 0 ? 1 : stream->write(stream->ctx, bytes + sent, 1);
     }
 }
 

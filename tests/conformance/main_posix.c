@@ -79,6 +79,40 @@ static int report(const char *part, int line)
     return line != 0;
 }
 
+/* A clock and a flash in step: an erase takes ERASE_MS, of which the clock counts `counted`. */
+enum { ERASE_MS = 1000, ERASE_MIN_MS = 500 };
+static uint32_t model_ms, counted_ms;
+
+static uint32_t model_now(void *ctx)
+{
+    (void)ctx;
+    return model_ms++;
+}
+
+static int model_erase(void *ctx, uint32_t sector)
+{
+    (void)ctx;
+    (void)sector;
+    model_ms += counted_ms;
+    return FERRY_OK;
+}
+
+static int clock_verdict(uint32_t counted)
+{
+    static const struct ferry_clock clock = {.now_ms = model_now};
+    static const struct ferry_flash flash = {.erase = model_erase};
+    counted_ms = counted;
+    return ferry_conformance_clock(&clock, &flash, 0, ERASE_MIN_MS);
+}
+
+/* The part passes a right clock, and not one that loses its ticks during an erase, or makes some
+ * up. */
+static int check_the_check(void)
+{
+    int line = clock_verdict(ERASE_MS);
+    return line != 0 || clock_verdict(1) == 0 || clock_verdict(20 * ERASE_MS) == 0;
+}
+
 int main(void)
 {
     static struct kit_flash flash;
@@ -93,7 +127,8 @@ int main(void)
     }
     kit_flash_init(&flash, &kit_board);
     int failed = report("flash", ferry_conformance_flash(&flash.port, &kit_board, 6, 0));
-    failed |= report("clock", ferry_conformance_clock(&ferry_posix_clock));
+    failed |= report("clock", ferry_conformance_clock(&ferry_posix_clock, NULL, 0, 0));
+    failed |= report("clock and erase", check_the_check());
     failed |= report("stream", ferry_conformance_stream(&stream, &ferry_posix_clock, echo));
     kit_flash_free(&flash);
     ferry_serial_close(&port);

@@ -12,7 +12,12 @@
 
 #define CONFORMANCE_MARK 0x434F4E46U /* "CONF" */
 
-__attribute__((section(".ring"), aligned(4))) static uint8_t ring[2 * BOARD_APP_RING_HALF];
+enum {
+    RING_HALF = BOARD_BOOT_RING_HALF + BOARD_SHARED_RING_HALF, /* as a bootloader with UART alone */
+    ERASE_MIN_MS = 500 /* half of what the data sheet calls typical for 128 KB at x32 */
+};
+
+__attribute__((section(".ring"), aligned(4))) static uint8_t ring[2 * RING_HALF];
 
 int main(void);
 
@@ -26,7 +31,7 @@ static uint32_t run(void)
     if (line != 0) {
         return 1U << 16 | (uint32_t)line;
     }
-    line = ferry_conformance_clock(&stm32f4_clock);
+    line = ferry_conformance_clock(&stm32f4_clock, &stm32f4_flash, sector, ERASE_MIN_MS);
     if (line != 0) {
         return 2U << 16 | (uint32_t)line;
     }
@@ -38,7 +43,7 @@ int main(void)
 {
     stm32f4_clock_start();
     stm32f4_tick_start();
-    stm32f4_transports_start(ring, BOARD_APP_RING_HALF, 0);
+    stm32f4_transports_start(ring, RING_HALF, 0);
 
     register uint32_t verdict __asm__("r0") = run();
     register uint32_t mark __asm__("r1") = CONFORMANCE_MARK;

@@ -1,6 +1,7 @@
 /*
- * run_transports - the I2C slave of the port on the virtual board: what a master writes comes back
- * once and in order, however it cuts its reads, with nothing but 0x00 between.
+ * run_transports - the I2C and SPI slaves of the port on the virtual board: what a master writes
+ * comes back once and in order, however it cuts its I2C reads, with nothing but 0x00 between, and
+ * also when the SPI was switched on in the middle of a byte.
  *
  *   run_transports BOARD echo.bin
  *
@@ -17,6 +18,7 @@
 
 enum { BINARY_MAX = 1 << 16, VECTOR_BYTES = 0x200, ADDRESS = 0x42, HZ = 400000, TOTAL = 600 };
 enum { TIMEOUT_MS = 50, MESSAGES = 4, READ_MAX = 40 };
+enum { SPI_HZ = 1000000, SPI_CLOCKED = 200, SPI_BYTES = 8, SPI_LOOK = 200 };
 static const uint64_t start_ns = 10000000;
 
 static int transfer(struct ferry_sim *sim, struct ferry_sim_i2c_message *messages, size_t count)
@@ -111,10 +113,68 @@ static int run(struct ferry_sim *sim, uint16_t piece, bool joined)
     return check(&heard, piece, joined);
 }
 
+/* Bytes over SPI, and what comes back for them: 0 where it is the same. */
+static int spi_echo(struct ferry_sim *sim, uint32_t hz)
+{
+    uint8_t out[SPI_BYTES], in[SPI_LOOK];
+
+    for (size_t i = 0; i < sizeof out; i++) {
+        out[i] = (uint8_t)(0x81 + i * 0x22); /* bits at both ends: a shift would cut them */
+    }
+    int status = ferry_sim_spi_transfer(sim, out, NULL, sizeof out, SPI_HZ);
+    ferry_sim_run_for(sim, start_ns);
+    status |= ferry_sim_spi_transfer(sim, NULL, in, sizeof in, SPI_HZ);
+    static struct heard heard;
+    heard.count = 0;
+    hear(&heard, in, sizeof in);
+    if (status == FERRY_SIM_OK && heard.count == sizeof out &&
+        memcmp(heard.bytes, out, sizeof out) == 0) {
+        return 0;
+    }
+    fprintf(stderr, "SPI: started in the middle of a byte at %u Hz, then deaf\n", (unsigned)hz);
+    return 1;
+}
+
+static void on_spi(void *ctx, struct ferry_sim *sim, int status, size_t count)
+{
+    (void)sim;
+    (void)count;
+    *(int *)ctx = status;
+}
+
+/* The node starts while a master clocks. @return 0 as well where it was switched on afterwards */
+static int run_spi(struct ferry_sim *sim, uint32_t hz)
+{
+    static const uint8_t zeros[SPI_CLOCKED];
+    struct ferry_sim_counters counters;
+    int status = FERRY_SIM_E_BUSY;
+    struct ferry_sim_spi spi = {.tx = zeros, .size = sizeof zeros, .hz = hz};
+
+    ferry_sim_power_on(sim);
+    ferry_sim_counters_reset(sim);
+    int failed = ferry_sim_spi_begin(sim, &spi, on_spi, &status) != FERRY_SIM_OK;
+    while (!failed && status == FERRY_SIM_E_BUSY) {
+        ferry_sim_run_for(sim, start_ns);
+    }
+    ferry_sim_counters(sim, &counters);
+    if (failed || counters.spi_unheard == 0 || counters.spi_bytes == 0) {
+        fprintf(stderr, "SPI: the node did not start within the transfer\n");
+        return 1;
+    }
+    failed = spi_echo(sim, hz);
+    ferry_sim_power_off(sim);
+    return failed;
+}
+
 static int run_all(struct ferry_sim *sim)
 {
     static const uint16_t pieces[] = {1, 2, 3, 7, READ_MAX};
+    static const uint32_t clocks[] = {9000, 9500, 10000, 10500, 11000};
     int failed = 0;
+
+    for (size_t i = 0; i < sizeof clocks / sizeof clocks[0]; i++) {
+        failed += run_spi(sim, clocks[i]);
+    }
 
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
         failed += run(sim, pieces[i], false) + run(sim, pieces[i], true);

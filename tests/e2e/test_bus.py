@@ -55,6 +55,32 @@ def test_update(node, version, port, options):
     assert board.erases(4, 7) - before == 1  # the image is smaller than a sector
 
 
+@pytest.mark.parametrize("bits", [1, 4, 7])
+def test_spikes_on_sck_do_not_deafen_the_node(node, bits):
+    board, _ = node
+    board.settled(60)
+    seen = board.event_count()
+    board.command("spi_glitch", bits=bits)
+    board.ferry("status", "--port", SPI)
+    assert not board.events("reset", seen)
+
+
+@pytest.mark.parametrize("version, options", [("1.5.0", ()), ("1.6.0", ("--bootloader",))])
+def test_spikes_on_sck_during_an_update(node, version, options):
+    board, keys = node
+    slot = free_slot(board)
+    images = keys.sign_app("_large", version)
+    start, seen = board.written(slot), board.event_count()
+    sender = start_send(board, SPI, images, options)
+    for kilobytes in (8, 20):
+        wait_for("a part is in flash", lambda: board.written(slot) - start > kilobytes * 1024, 60, 0.01)
+        board.command("spi_glitch", bits=3)
+    out, _ = sender.communicate(timeout=90)
+    assert sender.returncode == 0, out
+    assert is_confirmed(board.settled(60), slot, version)
+    assert not pin_resets(board, seen)
+
+
 @pytest.mark.parametrize("version, port, options", [
     ("2.1.0", SPI, ("--bootloader",)), ("2.2.0", I2C, ())])
 def test_power_cut_resumes(node, version, port, options):

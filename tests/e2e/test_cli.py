@@ -21,11 +21,11 @@ def ferry(*words, **options):
     return run(BIN / "ferry", *words, **options)
 
 
-def sign(folder, images, slot, version, counter, base, key=None, size=4000):
+def sign(folder, images, slot, version, counter, base, key=None, size=4000, board=BOARD):
     binary = folder / "app.bin"
     binary.write_bytes(struct.pack("<II", 0x20020000, base + 0x209) + bytes(size))
     image = folder / f"{slot}-{version}-{counter}.img"
-    done = ferry("sign", "--key", key or images["key"].with_name("key.pem"), "--board", BOARD, "--slot", slot,
+    done = ferry("sign", "--key", key or images["key"].with_name("key.pem"), "--board", board, "--slot", slot,
                  "--version", version, "--security-counter", counter, binary, "-o", image)
     assert done.returncode == 0, done.stderr
     return image
@@ -73,6 +73,35 @@ def test_no_image_names_the_file(node, images, tmp_path):
     assert node.info()["running"] == "A"
 
 
+def flip(data):
+    data[0x300] ^= 1  # in the payload
+    return data
+
+
+@pytest.mark.parametrize("spoil, name", [
+    (flip, "the file is damaged (IMAGE_HASH): copy or sign it again"),
+    (lambda data: data + b"more!\n", "the file is damaged (IMAGE_SIZE): 6 bytes follow the image"),
+    (lambda data: data[:-40], "(IMAGE_SIZE)"),
+], ids=["flipped", "longer", "cut"])
+def test_a_damaged_file_never_reaches_the_node(node, images, tmp_path, spoil, name):
+    image = tmp_path / "damaged.img"
+    image.write_bytes(spoil(bytearray(images["b", "2.0.0"].read_bytes())))
+    done = ferry("send", "--port", node.port, images["a", "2.0.0"], image)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"ferry: {image}: ") and name in done.stderr, done.stderr
+    assert node.events()[-1]["erases"] == 0 and node.info()["update"]["phase"] == "none"
+
+
+def test_wrong_board_names_both(node, images, tmp_path):
+    """Also where its slot begins where this board has none."""
+    for board, slot, start in (("stm32f411_single", "a", 0x08004000), ("stm32f407_discovery", "b", 0x08060000)):
+        image = sign(tmp_path, images, slot, "9.0.0", "auto", start, board=board)
+        done = ferry("send", "--port", node.port, image)
+        assert done.returncode == 1
+        assert f"{image}: the image is for {board}, this node is {BOARD} (IMAGE_BOARD)" in done.stderr
+    assert node.events()[-1]["erases"] == 0
+
+
 def test_wrong_slot_names_both(node, images):
     image = images["a", "2.0.0"]
     done = ferry("send", "--port", node.port, image)
@@ -102,6 +131,27 @@ def test_sign_names_the_known_boards(tmp_path):
     done = ferry("sign", "--key", "k", "--board", "x", "--slot", "a", "--version", "1.0.0", "in", "-o", "out")
     assert done.returncode == 2
     assert re.match(rf"ferry: unknown board x; known are .*{BOARD}", done.stderr)
+
+
+@pytest.mark.parametrize("program, arguments", [
+    ("ferry", ("provision", "--pubkey", "k", "-o", "out")),
+    ("ferry", ("verify", "--key", "k", "image")),
+    ("ferry-sim", ()),
+])
+def test_all_name_the_known_boards(program, arguments):
+    done = run(BIN / program, *arguments, "--board", "x")
+    assert done.returncode == 2
+    assert re.search(rf"unknown board x; known are .*{BOARD}", done.stderr), done.stderr
+    assert "()" not in done.stderr
+
+
+def test_without_reset_what_the_node_has_is_left_alone(node, images):
+    for _ in range(2):
+        done = ferry("send", "--port", node.port, "--no-reset", images["b", "2.0.0"])
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.endswith("accepted  the next start tries it\n")
+    assert node.info()["update"]["phase"] == "pending" and node.info()["running"] == "A"
+    assert len(node.events("boot")) == 1
 
 
 # --- trials -------------------------------------------------------------------------------------------
@@ -149,4 +199,5 @@ def test_a_restart_is_called_a_restart(node, images):
 
 
 def test_help_log_tells_what_is_not_logged():
-    assert "Only starts that ended in an application" in ferry("help", "log").stdout
+    told = ferry("help", "log").stdout
+    assert "the number counts entries" in told and "the newest starts may be missing" in told

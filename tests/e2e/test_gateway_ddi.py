@@ -41,7 +41,8 @@ class Ddi(http.server.BaseHTTPRequestHandler):
         if self.command == "GET" and path == BASE:
             return self.reply(200, state.poll())
         if path == BASE + "/configData":
-            return self.reply(200, {})
+            boots = any(key.startswith("ferry.boot.") for key in body["data"])
+            return self.reply(state.boot_codes.pop(0) if boots and state.boot_codes else 200, {})
         if path == BASE + "/cancelAction/8":
             return self.reply(200, {"id": "8", "cancelAction": {"stopId": "7"}})
         if path.endswith("/feedback"):
@@ -79,7 +80,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.requests, self.open, self.cancel = [], True, False
         self.broken_feedback, self.mode, self.wants_config = 0, "forced", True
-        self.denied = {}
+        self.denied, self.boot_codes = {}, []
         self.files = {f"/dl/{slot}.img": images[slot, "2.0.0"].read_bytes() for slot in "ab"}
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -103,6 +104,11 @@ class Server(http.server.ThreadingHTTPServer):
                     "Update Server: Target retrieved update action and should start now the download."]},
                 "deployment": {"download": self.mode, "update": self.mode,
                                           "chunks": [{"part": "bApp", "artifacts": artifacts}]}}
+
+    def boots(self):
+        """What was told of the boot log: one dictionary for each request."""
+        told = [body["data"] for method, path, body in list(self.requests) if path == BASE + "/configData"]
+        return [data for data in told if any(key.startswith("ferry.boot.") for key in data)]
 
     def feedbacks(self, execution=None):
         return [body for method, path, body in list(self.requests)
@@ -292,3 +298,103 @@ def test_malformed_deployments(tmp_path, node, server, deployment):
     server.deployment = lambda: deployment
     assert gateway(tmp_path, node, server).returncode == 1
     assert node.events()[-1]["erases"] == 0
+
+
+# --- boot log ---
+
+
+def started(server):
+    """Slot, version and action of each start that was told, in that order."""
+    words = [value.split() for data in server.boots() for value in data.values()]
+    return [(word[3], word[4], word[2]) for word in words]
+
+
+def test_boots_are_told_as_attributes(tmp_path, node, server):
+    assert gateway(tmp_path, node, server).returncode == 0
+    assert started(server) == [("a", "1.0.0", "boot_confirmed"), ("b", "2.0.0", "start_trial")]
+    for data in server.boots():  # in requests of their own, within hawkBit's limits
+        assert all(re.fullmatch(r"ferry\.boot\.\d+", key) for key in data)
+        assert all(len(value) < 128 for value in data.values())
+    closed = next(i for i, (_, path, body) in enumerate(server.requests)
+                  if path.endswith("/feedback") and body["status"]["execution"] == "closed")
+    assert "ferry.boot" in json.dumps(server.requests[closed:])  # the trial's, at once
+
+
+@pytest.mark.parametrize("node", [("--confirm-ms", 0, "--trial-ms", 300)], indirect=True)
+def test_boots_of_a_revert(tmp_path, node, server):
+    assert gateway(tmp_path, node, server).returncode == 1
+    server.open = False
+    assert gateway(tmp_path, node, server).returncode == 0  # a new one tells them again
+    assert started(server)[-1] == ("a", "1.0.0", "boot_confirmed")
+    assert "TRIAL_EXHAUSTED" in [value for data in server.boots() for value in data.values()][-1]
+
+
+def polls(server):
+    return sum(method == "GET" and path == BASE for method, path, _ in server.requests)
+
+
+def wait_polls(server, count):
+    end = time.monotonic() + 60
+    while polls(server) < count:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def polling(tmp_path, node, server):
+    """A gateway that polls each second and has nothing to install; to be started by a call."""
+    server.open = False
+    processes = []
+
+    def start():
+        processes.append(subprocess.Popen([str(BIN / "ferry-gateway"), "--config",
+                                           str(write_config(tmp_path, node, server, poll_s=1))]))
+
+    yield start
+    for process in processes:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+def test_idle_is_logged_once_per_change(server, node, polling, capfd):
+    polling()
+    wait_polls(server, 4)
+    assert capfd.readouterr().err.count("up to date; next poll in 1 s") == 1
+    server.open = True
+    end = time.monotonic() + 60
+    while not server.feedbacks("closed"):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    wait_polls(server, polls(server) + 3)
+    log = capfd.readouterr().err
+    assert log.count("up to date; next poll in 1 s") == 1
+    assert log.index("runs, confirmed") < log.index("up to date")
+
+
+def test_boots_are_told_once(server, node, polling):
+    polling()
+    wait_polls(server, 5)
+    assert len(server.boots()) == 1
+
+
+@pytest.mark.parametrize("code", [503, 401, 403])
+def test_boots_that_the_server_failed_to_take_are_told_again(server, node, polling, code):
+    server.boot_codes = [code] * 2
+    polling()
+    wait_polls(server, 6)
+    told = server.boots()
+    assert len(told) == 3 and all(data == told[0] for data in told)
+
+
+@pytest.mark.parametrize("code", [400, 404, 413, 422])
+def test_boots_that_the_server_refuses_are_dropped(server, node, polling, code):
+    server.boot_codes = [code] * 10
+    polling()
+    wait_polls(server, 5)
+    assert len(server.boots()) == 1
+    server.open = True  # and an update goes its way
+    end = time.monotonic() + 60
+    while not server.feedbacks("closed"):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert server.feedbacks("closed")[0]["status"]["result"]["finished"] == "success"

@@ -326,6 +326,9 @@ def test_provision_refuses_a_wrong_application(work, tmp_path):
     assert "slot b" in provision(work, tmp_path, "--image", tmp_path / "b.img", code=1).stderr
     done = provision(work, tmp_path, "--image", tmp_path / "other.img", code=1)
     assert "IMAGE_KEY" in done.stderr
+    (tmp_path / "cut.img").write_bytes((tmp_path / "b.img").read_bytes()[:-40])
+    done = provision(work, tmp_path, "--image", tmp_path / "cut.img", code=1)
+    assert done.stderr.startswith(f"ferry: {tmp_path / 'cut.img'}: ")
     assert not (tmp_path / "f.hex").exists()
 
 

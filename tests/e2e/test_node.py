@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from lab import JOURNAL, Board, Keys, ferry, wait_for
+from lab import JOURNAL, SLOTS, Board, Keys, ferry, wait_for
 
 RAM_TOP = 0x20020000
 LOST = "no journal record was found at the last start"
@@ -58,6 +58,19 @@ def test_bootloader_fault_is_logged(node):
     assert newest_start(node)[0] == "software"
 
 
+def test_a_start_that_ends_in_listening_is_logged(node):
+    """The only image is damaged: one entry, however many starts are alike."""
+    for _ in range(3):
+        node.command("power_off")
+        node.command("flash_load", address=SLOTS["a"][0] + 0x400, hex="00" * 64)
+        node.command("power_on")
+        wait_for("the bootloader answers", lambda: is_waiting(node), 30)
+    lines = ferry("log", "--port", node.port).stdout.splitlines()[1:]
+    assert "nothing bootable, listening" in lines[0] and lines[0].split()[1:4] == ["power", "none", "-"]
+    assert "IMAGE_HASH" in lines[0]
+    assert len([line for line in lines if "listening" in line]) == 1
+
+
 def test_update_mode_is_left_across_the_reset(node):
     ferry("reset", "--update", "--port", node.port)
     info = wait_for("the bootloader answers", lambda: is_waiting(node), 10)
@@ -99,3 +112,16 @@ def test_application_knows_that_the_journal_was_lost(node):
     assert info["running"] == "a" and LOST in info["warnings"]
     ferry("reset", "--port", node.port)
     assert LOST not in node.settled(60)["warnings"]
+
+
+@pytest.mark.parametrize("baud", ["9600", "900000", "1000000"])
+def test_the_line_follows_the_baud_rate_of_the_client(node, baud):
+    """The pty garbles as a wire does; 900,000 is within the 3 % that a UART tolerates."""
+    before = node.command("counters")["uart_framing"]
+    done = ferry("status", "--port", node.port, "--baud", baud, check=False)
+    garbled = node.command("counters")["uart_framing"] - before
+    if baud == "900000":
+        assert done.returncode == 0 and garbled == 0
+    else:
+        assert done.returncode == 1 and "stm32f411" not in done.stdout and garbled > 0
+    assert ferry("status", "--port", node.port).returncode == 0

@@ -318,3 +318,45 @@ def test_single_slot_gets_the_last_confirmed_release_again(tmp_path):
         lab.start_gateway()
         wait_for("success", lambda: action_is(lab, "1.2.0", "success"), 120, 0.2)
         fail_and_come_back(lab, "1.3.0", "1.2.0", images[0])
+
+
+def boots_told(lab):
+    """The starts that the server has of the node, the oldest first: (reset, action, slot, version, error)."""
+    boots = lab.server.api("/api/v1/targets/node-1")["boots"]
+    return [tuple(boot[key] for key in ("reset", "action", "slot", "version", "error")) for boot in reversed(boots)]
+
+
+def wait_boot(lab, *expected):
+    wait_for(f"the server hears of {expected}", lambda: expected in boots_told(lab), 60, 0.2)
+
+
+def test_boots_reach_the_server(tmp_path):
+    """An update, a reset, a power cut and a revert; and what a restarted gateway tells again adds nothing."""
+    with Lab(tmp_path / "lab", speed=8) as lab:
+        lab.board.settled(60)
+        lab.server.publish(lab.keys.sign_app("", "2.0.0"))
+        lab.start_gateway()
+        wait_for("2.0.0 is installed", lambda: action_is(lab, "2.0.0", "success"), 120, 0.2)
+        wait_boot(lab, "power", "boot_confirmed", "a", "1.0.0", "OK")
+        wait_boot(lab, "software", "start_trial", "b", "2.0.0", "OK")
+        lab.board.command("reset")
+        wait_boot(lab, "pin", "boot_confirmed", "b", "2.0.0", "OK")  # a start between two polls
+        lab.board.command("power_cut")
+        lab.board.command("power_on")
+        wait_boot(lab, "power", "boot_confirmed", "b", "2.0.0", "OK")
+        lab.server.publish(lab.keys.sign_app("_fault", "2.1.0"))
+        wait_for("2.1.0 is given up", lambda: action_is(lab, "2.1.0", "failure"), 240, 0.2)
+        wait_boot(lab, "software", "boot_confirmed", "b", "2.0.0", "TRIAL_EXHAUSTED")
+        told = boots_told(lab)
+        actions = [(action, slot, version) for _, action, slot, version, _ in told]
+        assert actions == [("boot_confirmed", "a", "1.0.0"), ("start_trial", "b", "2.0.0"),
+                           ("boot_confirmed", "b", "2.0.0"), ("boot_confirmed", "b", "2.0.0"),
+                           ("start_trial", "a", "2.1.0"), ("continue_trial", "a", "2.1.0"),
+                           ("continue_trial", "a", "2.1.0"), ("boot_confirmed", "b", "2.0.0")]
+        numbers = [boot["number"] for boot in lab.server.api("/api/v1/targets/node-1")["boots"]]
+        assert numbers == list(range(len(told), 0, -1))
+        lab.stop_gateway()
+        lab.start_gateway()
+        lab.board.command("reset")
+        wait_for("one more start", lambda: len(boots_told(lab)) > len(told), 60, 0.2)
+        assert boots_told(lab) == told + [("pin", "boot_confirmed", "b", "2.0.0", "OK")]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seed inputs of fuzz_frame, fuzz_journal and fuzz_receiver to tests/fuzz/corpus/<name>.
+"""Writes the seed inputs of fuzz_boots, fuzz_frame, fuzz_journal and fuzz_receiver to tests/fuzz/corpus/<name>.
 
     tests/fuzz/make_corpus.py
 
@@ -104,8 +104,17 @@ def receiver_seeds():
     yield "raw", step(FRAMED, 0, 4, 1, 0, 0, 0) + step(RAW, 0, 3, 0, 1, 0)
 
 
+def boots_seeds():
+    yield "revert", b"\x0017 watchdog revert_exhausted a 1.0.0 2 TRIAL_EXHAUSTED"
+    yield "nothing", b"\x001 power listen - - 0 NOTHING_BOOTABLE"
+    yield "largest", b"\x004294967295 brown-out a23456789012345678901234567890ab b 255.255.65535+4294967295 255 X_9"
+    yield "too_many_words", b"\x001 power listen - - 0 OK more"
+    yield "entry", b"\x01" + struct.pack("<IBBBBBBHBBHI", 17, 0x20, 4, 1, 2, 8, 0, 0, 1, 2, 3, 4)
+    yield "entry_of_ones", b"\x01" + b"\xff" * 64
+
+
 def main():
-    seeds = {"frame": frame_seeds, "journal": journal_seeds, "receiver": receiver_seeds}
+    seeds = {"boots": boots_seeds, "frame": frame_seeds, "journal": journal_seeds, "receiver": receiver_seeds}
     for target, make in seeds.items():
         folder = HERE / "corpus" / target
         folder.mkdir(parents=True, exist_ok=True)

@@ -31,6 +31,31 @@ const struct ferry_board kit_board_single = {
     .ram = {{0x20000000, 0x20000}, {0x10000000, 0x10000}},
 };
 
+static const uint32_t tiny_sectors[] = {0x08000000, 0x08000400, 0x08000C00, 0x08001400,
+                                        0x08001600, 0x08001A00, 0x08001C00, 0x08002000};
+
+const struct ferry_board kit_board_tiny = {
+    .name = "kit_board",
+    .sectors = tiny_sectors,
+    .sector_count = 7,
+    .slot_count = 2,
+    .slots = {{0x08001400, 0x600}, {0x08001A00, 0x600}},
+    .journal_sectors = {1, 2},
+    .bootloader = {0x08000000, 0x400},
+    .ram = {{0x20000000, 0x20000}},
+};
+
+const struct ferry_board kit_board_tiny_single = {
+    .name = "kit_board",
+    .sectors = tiny_sectors,
+    .sector_count = 5,
+    .slot_count = 1,
+    .slots = {{0x08001400, 0x600}},
+    .journal_sectors = {1, 2},
+    .bootloader = {0x08000000, 0x400},
+    .ram = {{0x20000000, 0x20000}},
+};
+
 void kit_node_init(struct ferry_node *node, struct ferry_journal *journal, struct kit_flash *flash,
                    uint8_t running)
 {

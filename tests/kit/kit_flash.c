@@ -31,6 +31,11 @@ static uint32_t check_range(const struct kit_flash *flash, uint32_t address, siz
     return address - flash->base;
 }
 
+static bool is_stable(const uint8_t *noise, size_t size)
+{
+    return size == 0 || (noise[0] == 0 && memcmp(noise, noise + 1, size - 1) == 0);
+}
+
 static int kit_read(void *ctx, uint32_t address, void *out, size_t size)
 {
     struct kit_flash *flash = ctx;
@@ -40,7 +45,7 @@ static int kit_read(void *ctx, uint32_t address, void *out, size_t size)
     if (flash->dead) {
         return FERRY_FLASH;
     }
-    if (!flash->noisy) {
+    if (!flash->noisy || is_stable(flash->unstable + at, size)) {
         memcpy(out, flash->memory + at, size);
         return FERRY_OK;
     }
@@ -55,8 +60,11 @@ static int kit_read(void *ctx, uint32_t address, void *out, size_t size)
 }
 
 /* Is this the operation that is cut? Counts it. */
-static enum kit_cut next_operation(struct kit_flash *flash)
+static enum kit_cut next_operation(struct kit_flash *flash, const struct kit_operation *next)
 {
+    if (flash->watch != NULL) {
+        flash->watch(flash->watcher, next);
+    }
     if (++flash->operations != flash->cut_at || flash->cut == KIT_CUT_NONE) {
         return KIT_CUT_NONE;
     }
@@ -94,7 +102,8 @@ static uint8_t torn_noise(struct kit_flash *flash, uint8_t changed)
 
 static void program_word(struct kit_flash *flash, uint32_t at, const uint8_t *word)
 {
-    enum kit_cut cut = next_operation(flash);
+    struct kit_operation next = {.where = flash->base + at, .word = word};
+    enum kit_cut cut = next_operation(flash, &next);
 
     for (uint32_t i = 0; i < 4; i++) {
         uint8_t *cell = &flash->memory[at + i];
@@ -140,17 +149,44 @@ static int kit_program(void *ctx, uint32_t address, const void *data, size_t siz
     return flash->dead ? FERRY_FLASH : FERRY_OK;
 }
 
+/* The last moment of an erase: all reads blank, but for one bit that is not solid yet. */
+static void erase_but_one(struct kit_flash *flash, uint32_t at, uint32_t size)
+{
+    uint32_t from = kit_random(&flash->random) % (8 * size), bit = 0;
+    bool rising = false;
+
+    for (uint32_t i = 0; i < 8 * size && !rising; i++) {
+        bit = (from + i) % (8 * size);
+        uint8_t byte = (uint8_t)(~flash->memory[at + bit / 8] | flash->unstable[at + bit / 8]);
+        rising = ((uint32_t)byte >> bit % 8 & 1U) != 0;
+    }
+    memset(flash->memory + at, 0xFF, size);
+    memset(flash->unstable + at, 0, size);
+    if (rising) {
+        flash->unstable[at + bit / 8] = (uint8_t)(1U << bit % 8);
+    }
+}
+
+static void erase_torn(struct kit_flash *flash, uint32_t at, uint32_t size)
+{
+    if (flash->degree == KIT_NEARLY) {
+        erase_but_one(flash, at, size);
+        return;
+    }
+    for (uint32_t i = at; i < at + size; i++) {
+        uint8_t rising = torn_bits(flash, (uint8_t)~flash->memory[i]);
+        flash->memory[i] |= rising;
+        flash->unstable[i] |= torn_noise(flash, rising);
+    }
+}
+
 static void erase_bytes(struct kit_flash *flash, uint32_t at, uint32_t size, enum kit_cut cut)
 {
-    for (uint32_t i = at; i < at + size && cut != KIT_CUT_LOST; i++) {
-        if (cut == KIT_CUT_TORN) {
-            uint8_t rising = torn_bits(flash, (uint8_t)~flash->memory[i]);
-            flash->memory[i] |= rising;
-            flash->unstable[i] |= torn_noise(flash, rising);
-        } else {
-            flash->memory[i] = 0xFF;
-            flash->unstable[i] = 0;
-        }
+    if (cut == KIT_CUT_TORN) {
+        erase_torn(flash, at, size);
+    } else if (cut != KIT_CUT_LOST) {
+        memset(flash->memory + at, 0xFF, size);
+        memset(flash->unstable + at, 0, size);
     }
 }
 
@@ -165,7 +201,8 @@ static int kit_erase(void *ctx, uint32_t sector)
         return FERRY_FLASH;
     }
     struct ferry_range range = ferry_board_sector(flash->board, sector);
-    enum kit_cut cut = next_operation(flash);
+    struct kit_operation next = {.erase = true, .where = sector};
+    enum kit_cut cut = next_operation(flash, &next);
     flash->erases[sector]++;
     erase_bytes(flash, range.start - flash->base, range.size, cut);
     return flash->dead ? FERRY_FLASH : FERRY_OK;
@@ -201,6 +238,7 @@ void kit_flash_copy(struct kit_flash *to, const struct kit_flash *from)
     to->port.ctx = to;
     to->memory = memory;
     to->unstable = unstable;
+    to->watch = NULL;
     memcpy(memory, from->memory, from->size);
     memcpy(unstable, from->unstable, from->size);
 }
@@ -218,7 +256,25 @@ void kit_flash_power_on(struct kit_flash *flash)
     flash->cut = KIT_CUT_NONE;
 }
 
+void kit_flash_after_cut(struct kit_flash *to, const struct kit_flash *from,
+                         const struct kit_operation *next, enum kit_cut cut, uint32_t seed)
+{
+    kit_flash_copy(to, from);
+    kit_flash_arm(to, cut, 1, seed);
+    int status = next->erase ? to->port.erase(to, next->where)
+                             : to->port.program(to, next->where, next->word, 4);
+    if (status != FERRY_FLASH || !to->dead) {
+        abort(); /* not cut */
+    }
+    kit_flash_power_on(to);
+}
+
 void kit_flash_load(struct kit_flash *flash, uint32_t address, const void *bytes, size_t size)
 {
     memcpy(flash->memory + check_range(flash, address, size), bytes, size);
+}
+
+bool kit_flash_is_stable(const struct kit_flash *flash)
+{
+    return !flash->noisy || is_stable(flash->unstable, flash->size);
 }

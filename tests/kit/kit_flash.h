@@ -18,11 +18,18 @@ enum kit_cut {
     KIT_CUT_DONE  /* power fails right after it */
 };
 
-/* How far a torn operation got; chance decides. The last leaves what reads right most of the time.
- */
+/* How far a torn operation got; chance decides. The last leaves what reads right most of the time:
+ * of an erase one bit, so that the sector may look blank and is not. */
 enum kit_degree { KIT_HARDLY, KIT_HALF, KIT_NEARLY };
 
 enum { KIT_SECTORS_MAX = 32 };
+
+/* One operation: a word programmed, or a sector erased. */
+struct kit_operation {
+    bool erase;
+    uint32_t where; /* sector to erase, or address of the word */
+    const uint8_t *word;
+};
 
 struct kit_flash {
     struct ferry_flash port; /* give this to the code under test */
@@ -38,6 +45,10 @@ struct kit_flash {
     bool dead;              /* after a cut: nothing works until kit_flash_power_on */
     uint32_t raised; /* bytes programmed where a bit would have had to rise: 0 in a clean run */
     uint32_t random;
+    /* Where set: called before each operation, which `operations` does not count yet. It must leave
+     * this flash alone. */
+    void (*watch)(void *watcher, const struct kit_operation *next);
+    void *watcher;
     uint32_t erases[KIT_SECTORS_MAX];
     uint32_t words[KIT_SECTORS_MAX];
 };
@@ -46,15 +57,23 @@ struct kit_flash {
 void kit_flash_init(struct kit_flash *flash, const struct ferry_board *board);
 void kit_flash_free(struct kit_flash *flash);
 
-/* A copy of content and counters, for restarting a sweep from the same point. */
+/* A copy of content and counters, for restarting a sweep from the same point. The watcher is not
+ * copied: `to` has none. */
 void kit_flash_copy(struct kit_flash *to, const struct kit_flash *from);
 
 /* Arms a cut at the n-th operation from now (1 = the next). */
 void kit_flash_arm(struct kit_flash *flash, enum kit_cut cut, uint32_t in_operations,
                    uint32_t seed);
 
+/* `to` becomes what a cut of the operation that comes next on `from` leaves; power is on again. */
+void kit_flash_after_cut(struct kit_flash *to, const struct kit_flash *from,
+                         const struct kit_operation *next, enum kit_cut cut, uint32_t seed);
+
 /* Power returns; content stays, the counters go on. */
 void kit_flash_power_on(struct kit_flash *flash);
+
+/* No bit reads as noise: what follows depends on the content alone. */
+bool kit_flash_is_stable(const struct kit_flash *flash);
 
 /* Puts bytes in without the contract, as a debugger would. */
 void kit_flash_load(struct kit_flash *flash, uint32_t address, const void *bytes, size_t size);

@@ -16,10 +16,11 @@ struct kit_link {
     struct ferry_journal journal;
     struct ferry_node node;
     struct ferry_receiver receiver;
-    uint16_t tag;       /* of the last OPEN */
-    uint32_t durable;   /* as the last ACK or NAK told */
-    uint32_t next;      /* likewise */
-    size_t answer_size; /* 0: the last message got none */
+    uint16_t tag;         /* of the last OPEN */
+    uint32_t durable;     /* as the last ACK or NAK told */
+    uint32_t next;        /* likewise */
+    uint32_t answered_at; /* flash operations before the last answer */
+    size_t answer_size;   /* 0: the last message got none */
     uint8_t answer[FERRY_REPLY_MAX];
 };
 

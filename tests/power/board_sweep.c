@@ -9,25 +9,35 @@
  *   --seeds N        random outcomes of a torn erase or journal word (default 16)
  *   --step N         cut at every n-th data word only, by one random outcome (default 1)
  *   --word-seeds N   random outcomes of a torn data word (default 1)
- *   --double N       second cuts in the recovery from each erase or journal cut, and from one data
- *                    word in 16, taken at random (default 0)
+ *   --word-every N   ... of every N-th of the data words that are cut (default 1); of the others
+ * one
+ *   --double N       pairs of cuts for each erase or journal operation, and for one data word in
+ *                    16: how both are cut and where in the recovery the second one lies is taken
+ *                    at random; some never come (default 0)
  *   --full           every operation with all seeds, and --double 1 at least
+ *   --trials N       of each story so many trials only, taken at random; half of them cut an erase,
+ *                    if it has so many of these
  *   --seconds N      stop after this time; the trials are then taken in random order
  *   --seed N         where the random numbers start (default 1)
- *   --part I/N       only every N-th trial, from the I-th (for several processes)
+ *   --part I/N       the I-th (from 0) of N shares of the trials, for several processes
  *   --verify LIST    ADDRESS/SIZE/SIZE/SIZE of the signature check in bootloader and old
  *                    application, with commas: where it stands, bytes behind r0, r1, r2
  *   --no-shortcuts   follow every trial to its end (see sweep_rig.h)
- *   --check N        one trial in N is run once more the long way, and must end alike; one in 4 of
- *                    these with all its signature checks executed
+ *   --check N        the first trial and each N-th after it is run again the long way, and must
+ *                    end alike: followed to its end, the core at its own speed; then from the
+ *                    start of the story, with each wait executed and not: the same to the last bit
+ *                    and nanosecond; or, one in 4, with each wait and signature check executed: the
+ *                    same flash to the last bit
  *   --stop           at the first violation
  *   --only OP:MODE:SEED[:OP:MODE:SEED]   one trial of one story, as a violation report names it
  *   --results FILE   totals as JSON
  *   --trace FILE     a line for each trial with a digest of its end, to compare two programs
  *
- * Exit status: 0 no violation, 1 violations, 2 usage or files.
+ * Exit status: 0 no violation, 1 violations or, without --seconds and --stop, a planned trial that
+ * was not run, 2 usage or files.
  */
 #include "sweep_options.h"
+#include "sweep_plan.h"
 #include "sweep_rig.h"
 
 #include <stdio.h>
@@ -38,31 +48,21 @@
 enum {
     PROGRESS_S = 10,
     VIOLATIONS_SHOWN = 20,
-    CLOSE_OPS = 40 /* the record before the answer */,
     PACE = 12,
     LARGE_IMAGE = 0x10000,
-    RESET_STEP = 8,   /* of data words, by reset */
-    DOUBLE_STEP = 16, /* of data words, on average, with a second cut */
-    EXECUTED_STEP = 4 /* of trials run once more, without replay of signature checks */
+    EXECUTED_STEP = 4 /* of trials run once more, also without replay of signature checks */
 };
 
 struct totals {
     uint64_t trials[SWEEP_MODES], same, shortened, doubles, came, checked, executed;
-    uint64_t ops[SWEEP_CLASSES], cut_ops[SWEEP_CLASSES], planned, done;
+    uint64_t ops[SWEEP_CLASSES], cut_ops[SWEEP_CLASSES];
+    uint64_t all_seeds_words; /* data words cut with all outcomes of --word-seeds */
+    uint64_t listed;          /* trials of all parts */
+    uint64_t chosen;          /* ... that --trials left */
+    uint64_t planned, done;   /* ... of this part */
     uint32_t violations;
     struct sweep_resumes resumes;
     FILE *trace;
-};
-
-/* A trial to come. */
-struct task {
-    struct sweep_cut first, second;
-    bool twice;
-};
-
-struct tasks {
-    struct task *list;
-    size_t count, room;
 };
 
 static const char *const mode_names[SWEEP_MODES] = {"lost", "torn", "done", "nrst", "wdog"};
@@ -82,14 +82,6 @@ static double now_s(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static uint32_t next_random(uint32_t *state)
-{
-    uint32_t x = *state += 0x9E3779B9U; /* splitmix32: any seed will do */
-    x = (x ^ x >> 16) * 0x21F0AAADU;
-    x = (x ^ x >> 15) * 0x735A2D97U;
-    return x ^ x >> 15;
 }
 
 static uint8_t *read_file(const char *path, size_t *size)
@@ -134,89 +126,9 @@ static struct sweep_image read_image(const char *path)
     return image;
 }
 
-/* ---- the list of trials ---------------------------------------------------------------------- */
-
-static void add(struct tasks *tasks, const struct task *task)
-{
-    if (tasks->count == tasks->room) {
-        tasks->room = tasks->room * 2 + 1024;
-        tasks->list = realloc(tasks->list, tasks->room * sizeof(*tasks->list));
-        if (tasks->list == NULL) {
-            sweep_die("out of memory");
-        }
-    }
-    tasks->list[tasks->count++] = *task;
-}
-
-static void add_single(struct tasks *tasks, uint32_t op, enum sweep_mode mode, uint32_t seed)
-{
-    struct task task = {.first = {.op = op, .mode = (uint8_t)mode, .seed = seed}};
-    add(tasks, &task);
-}
-
-/* Every way to cut one operation. */
-static void add_operation(struct tasks *tasks, const struct sweep_options *options, uint32_t op,
-                          bool word, uint32_t *random)
-{
-    uint32_t seeds = word && !options->full ? options->word_seeds : options->seeds;
-    uint32_t base = options->seed * 1000;
-
-    add_single(tasks, op, SWEEP_LOST, 0);
-    add_single(tasks, op, SWEEP_DONE, 0);
-    for (uint32_t i = 0; i < seeds; i++) { /* a single outcome: stable and unstable in turn */
-        add_single(tasks, op, SWEEP_TORN, base + i + (seeds == 1 ? op : 0));
-    }
-    if (!word || options->full || op % RESET_STEP == 0) {
-        add_single(tasks, op, SWEEP_NRST, base);
-        add_single(tasks, op, SWEEP_WDOG, base);
-    }
-    bool twice = !word || options->full || next_random(random) % DOUBLE_STEP == 0;
-    for (uint32_t i = 0; twice && i < options->doubles; i++) {
-        struct task task = {.first = {op, (uint8_t)(next_random(random) % SWEEP_MODES), base + i},
-                            .twice = true};
-        uint32_t reach = next_random(random) % 2 == 0 ? 48 : 1024; /* best soon */
-        task.second = (struct sweep_cut){next_random(random) % reach,
-                                         (uint8_t)(next_random(random) % SWEEP_MODES), base + i};
-        add(tasks, &task);
-    }
-}
-
-static void shuffle(struct tasks *tasks, uint32_t random)
-{
-    for (size_t i = tasks->count; i > 1; i--) {
-        size_t j = next_random(&random) % i;
-        struct task task = tasks->list[j];
-        tasks->list[j] = tasks->list[i - 1];
-        tasks->list[i - 1] = task;
-    }
-}
-
-static struct tasks make_tasks(const struct sweep_rig *rig, const struct sweep_options *options,
-                               struct totals *totals)
-{
-    struct tasks tasks = {NULL, 0, 0};
-    uint32_t random = options->seed, words = 0;
-
-    for (uint32_t op = 0; op < rig->golden_count; op++) {
-        enum sweep_class class = sweep_rig_class(rig, op);
-        totals->ops[class]++;
-        if (!rig->story->good && op + CLOSE_OPS < rig->accepted_at) {
-            continue; /* until CLOSE a bad image is stored as a good one is: story bootloader */
-        }
-        if (class != SWEEP_WORD || words++ % (options->step * rig->story->word_step) == 0) {
-            totals->cut_ops[class]++;
-            add_operation(&tasks, options, op, class == SWEEP_WORD, &random);
-        }
-    }
-    if (options->seconds > 0) {
-        shuffle(&tasks, options->seed);
-    }
-    return tasks;
-}
-
 /* ---- running --------------------------------------------------------------------------------- */
 
-static void report(const struct sweep_rig *rig, const struct task *task, uint32_t number)
+static void report(const struct sweep_rig *rig, const struct sweep_task *task, uint32_t number)
 {
     const struct sweep_op *op = &rig->golden[task->first.op];
 
@@ -236,34 +148,72 @@ static void report(const struct sweep_rig *rig, const struct task *task, uint32_
             rig->peer.accepted, rig->peer.tried);
 }
 
-/* The long way must come to the same end: each trial followed whole, the core at its own speed. The
- * journal's state at the end is compared in every trial, see sweep_rig.c. */
-static void check_again(struct sweep_rig *rig, const struct task *task, bool violated,
-                        struct totals *totals)
+struct way {
+    uint32_t pace;
+    bool replay, whole, skip; /* signature checks replayed; from the story's start; waits skipped */
+};
+
+/* The trial followed to its end in another way: does it end in a violation? */
+static bool violates(struct sweep_rig *rig, const struct sweep_task *task, const struct way *way)
 {
-    struct sweep_resumes resumes = rig->resumes;
     bool came, memo = rig->memo;
     uint32_t pace = rig->pace;
 
     rig->memo = false;
-    rig->pace = 1;
-    bool replay = totals->checked % EXECUTED_STEP != 0;
-    sweep_rig_replay(rig, replay);
+    rig->pace = way->pace;
+    rig->whole = way->whole;
+    sweep_rig_replay(rig, way->replay);
+    ferry_sim_shortcuts(rig->sim, way->skip);
     enum sweep_verdict verdict =
         sweep_rig_trial(rig, &task->first, task->twice ? &task->second : NULL, &came);
-    totals->checked++;
-    totals->executed += !replay;
-    if ((verdict == SWEEP_VIOLATED) != violated) {
-        fprintf(stderr, "the long way disagrees with the short one:\n");
-        report(rig, task, ++totals->violations);
-    }
+    ferry_sim_shortcuts(rig->sim, memo);
     sweep_rig_replay(rig, memo);
     rig->memo = memo;
     rig->pace = pace;
+    rig->whole = false;
+    return verdict == SWEEP_VIOLATED;
+}
+
+/* From the start, signature checks and waits executed: the same flash. Interrupts come at other
+ * moments of a signature check, so time may differ. */
+static bool differs_executed(struct sweep_rig *rig, const struct sweep_task *task, bool violated)
+{
+    const struct way way = {.pace = 1, .whole = true};
+    uint64_t flash = sweep_rig_flash(rig);
+
+    return violates(rig, task, &way) != violated || sweep_rig_flash(rig) != flash;
+}
+
+/* From the start (the large erase comes early), at the trial's pace: skipped waits change nothing.
+ */
+static bool differs_by_skipping(struct sweep_rig *rig, const struct sweep_task *task, bool violated)
+{
+    struct way way = {.pace = rig->pace, .replay = true, .whole = true, .skip = true};
+
+    bool differs = violates(rig, task, &way) != violated;
+    uint64_t digest = sweep_rig_digest(rig);
+    way.skip = false;
+    return violates(rig, task, &way) != violated || differs || sweep_rig_digest(rig) != digest;
+}
+
+/* The journal's state at the end is compared in every trial, see sweep_rig.c. */
+static void check_again(struct sweep_rig *rig, const struct sweep_task *task, bool violated,
+                        struct totals *totals)
+{
+    const struct way own_speed = {.pace = 1, .replay = true, .skip = true};
+    struct sweep_resumes resumes = rig->resumes;
+    bool executed = totals->checked++ % EXECUTED_STEP == 0;
+
+    totals->executed += executed;
+    if (violates(rig, task, &own_speed) != violated ||
+        (executed ? differs_executed : differs_by_skipping)(rig, task, violated)) {
+        sweep_violation(&rig->peer, "the short cuts: the long way ends differently");
+        report(rig, task, ++totals->violations);
+    }
     rig->resumes = resumes;
 }
 
-static void trace(FILE *out, const struct sweep_rig *rig, const struct task *task,
+static void trace(FILE *out, const struct sweep_rig *rig, const struct sweep_task *task,
                   enum sweep_verdict verdict)
 {
     if (out != NULL) {
@@ -274,7 +224,7 @@ static void trace(FILE *out, const struct sweep_rig *rig, const struct task *tas
     }
 }
 
-static void run_task(struct sweep_rig *rig, const struct task *task,
+static void run_task(struct sweep_rig *rig, const struct sweep_task *task,
                      const struct sweep_options *options, struct totals *totals)
 {
     bool came;
@@ -290,27 +240,27 @@ static void run_task(struct sweep_rig *rig, const struct task *task,
         report(rig, task, ++totals->violations);
     }
     trace(totals->trace, rig, task, verdict);
-    if (options->check > 0 && totals->done % options->check == 0) {
+    if (options->check > 0 && (totals->done - 1) % options->check == 0) {
         check_again(rig, task, verdict == SWEEP_VIOLATED, totals);
     }
 }
 
-static void progress(const struct sweep_rig *rig, const struct tasks *tasks, size_t at,
+static void progress(const struct sweep_rig *rig, const struct sweep_plan *plan, size_t at,
                      double started_s, double *told_s, const struct totals *totals)
 {
     double now = now_s();
     if (now - *told_s >= PROGRESS_S) {
-        double share = ((double)at + 1) / (double)tasks->count;
+        double share = ((double)at + 1) / (double)plan->count;
         *told_s = now;
         fprintf(stderr, "%s %s: %3.0f %%, %zu of %zu trials, %.0f s, %.0f s to go, %u violations\n",
-                rig->board->name, rig->story->name, share * 100, at, tasks->count, now - started_s,
+                rig->board->name, rig->story->name, share * 100, at, plan->count, now - started_s,
                 (now - started_s) / share - (now - started_s), (unsigned)totals->violations);
     }
 }
 
-static struct task parse_only(const char *text)
+static struct sweep_task parse_only(const char *text)
 {
-    struct task task = {.twice = false};
+    struct sweep_task task = {.twice = false};
     unsigned op, seed, op2, seed2;
     char mode[8], mode2[8];
 
@@ -339,6 +289,17 @@ static void add_resumes(struct sweep_resumes *sum, const struct sweep_resumes *p
     sum->again += part->again;
 }
 
+static void add_plan(struct totals *totals, const struct sweep_plan *plan)
+{
+    for (size_t i = 0; i < SWEEP_CLASSES; i++) {
+        totals->ops[i] += plan->ops[i];
+        totals->cut_ops[i] += plan->cut_ops[i];
+    }
+    totals->all_seeds_words += plan->all_seeds_words;
+    totals->listed += plan->listed;
+    totals->chosen += plan->count;
+}
+
 static void sweep(struct sweep_rig *rig, const struct sweep_options *options, double until_s,
                   struct totals *totals)
 {
@@ -350,28 +311,34 @@ static void sweep(struct sweep_rig *rig, const struct sweep_options *options, do
         totals->violations++;
         return;
     }
-    struct tasks tasks = make_tasks(rig, options, totals);
+    struct sweep_plan plan = sweep_plan_make(rig, options);
+    add_plan(totals, &plan);
     if (options->only != NULL) {
-        tasks.list[0] = parse_only(options->only);
-        tasks.count = 1;
+        plan.list[0] = parse_only(options->only);
+        if (plan.list[0].first.op >= rig->golden_count) {
+            sweep_die("--only: the story has not so many operations");
+        }
+        plan.count = 1;
     }
-    size_t run = 0, planned = 0;
-    for (size_t i = options->part; i < tasks.count; i += options->parts) {
-        planned++;
-    }
-    for (size_t i = options->part;
-         i < tasks.count && now_s() < until_s && !(options->stop && totals->violations > 0);
-         i += options->parts) {
-        run++;
-        run_task(rig, &tasks.list[i], options, totals);
-        progress(rig, &tasks, i, started_s, &told_s, totals);
+    uint64_t before = totals->done;
+    size_t planned = 0;
+    for (size_t i = 0; i < plan.count; i++) {
+        planned += sweep_plan_mine(options, i, plan.count);
     }
     totals->planned += planned;
-    printf("%-20s %-16s %5u operations %7zu of %7zu trials %6.0f s %4u violations\n",
-           rig->board->name, rig->story->name, (unsigned)rig->golden_count, run, planned,
-           now_s() - started_s, (unsigned)totals->violations);
+    for (size_t i = 0;
+         i < plan.count && now_s() < until_s && !(options->stop && totals->violations > 0); i++) {
+        if (sweep_plan_mine(options, i, plan.count)) {
+            run_task(rig, &plan.list[i], options, totals);
+            progress(rig, &plan, i, started_s, &told_s, totals);
+        }
+    }
+    printf("%-20s %-16s %5u operations %7llu of %7zu trials %6.0f s %4u violations\n",
+           rig->board->name, rig->story->name, (unsigned)rig->golden_count,
+           (unsigned long long)(totals->done - before), planned, now_s() - started_s,
+           (unsigned)totals->violations);
     fflush(stdout);
-    free(tasks.list);
+    sweep_plan_free(&plan);
 }
 
 /* ---- results --------------------------------------------------------------------------------- */
@@ -388,9 +355,12 @@ static void write_list(FILE *out, const char *name, const uint32_t *list)
 static void write_results(const struct sweep_options *options, const struct totals *totals,
                           double duration_s)
 {
-    FILE *out = options->results == NULL ? NULL : fopen(options->results, "w");
-    if (out == NULL) {
+    if (options->results == NULL) {
         return;
+    }
+    FILE *out = fopen(options->results, "w");
+    if (out == NULL) {
+        sweep_die(options->results);
     }
     fprintf(out, "{\n  \"board\": \"%s\",\n  \"stories\": \"%s\",\n", options->board,
             options->stories);
@@ -404,22 +374,24 @@ static void write_results(const struct sweep_options *options, const struct tota
     }
     write_list(out, "behind_durable", totals->resumes.behind_durable);
     write_list(out, "behind_received", totals->resumes.behind_received);
-    fprintf(
-        out,
-        "  \"erased_again\": %u,\n  \"planned\": %llu,\n  \"trials\": %llu,\n  \"same\": %llu,\n"
-        "  \"shortened\": %llu,\n  \"checked\": %llu,\n  \"executed\": %llu,\n"
-        "  \"double\": %llu,\n  \"second_cuts\": %llu,\n"
-        "  \"seeds\": %u,\n  \"word_seeds\": %u,\n  \"step\": %u,\n  \"seed\": %u,\n"
-        "  \"pace\": %u,\n  \"idle_pace\": %u,\n"
-        "  \"duration_s\": %.0f,\n  \"violations\": %u\n}\n",
-        (unsigned)totals->resumes.again, (unsigned long long)totals->planned,
-        (unsigned long long)totals->done, (unsigned long long)totals->same,
-        (unsigned long long)totals->shortened, (unsigned long long)totals->checked,
-        (unsigned long long)totals->executed, (unsigned long long)totals->doubles,
-        (unsigned long long)totals->came, (unsigned)options->seeds,
-        (unsigned)(options->full ? options->seeds : options->word_seeds), (unsigned)options->step,
-        (unsigned)options->seed, (unsigned)PACE, (unsigned)(PACE * SWEEP_IDLE_FACTOR), duration_s,
-        (unsigned)totals->violations);
+    fprintf(out,
+            "  \"erased_again\": %u,\n  \"all_seeds_words\": %llu,\n  \"listed\": %llu,\n"
+            "  \"chosen\": %llu,\n  \"planned\": %llu,\n  \"trials\": %llu,\n  \"same\": %llu,\n"
+            "  \"shortened\": %llu,\n  \"checked\": %llu,\n  \"executed\": %llu,\n"
+            "  \"pairs_each\": %u,\n  \"double\": %llu,\n  \"second_cuts\": %llu,\n"
+            "  \"seeds\": %u,\n  \"word_seeds\": %u,\n  \"step\": %u,\n  \"seed\": %u,\n"
+            "  \"pace\": %u,\n  \"idle_pace\": %u,\n"
+            "  \"duration_s\": %.0f,\n  \"violations\": %u\n}\n",
+            (unsigned)totals->resumes.again, (unsigned long long)totals->all_seeds_words,
+            (unsigned long long)totals->listed, (unsigned long long)totals->chosen,
+            (unsigned long long)totals->planned, (unsigned long long)totals->done,
+            (unsigned long long)totals->same, (unsigned long long)totals->shortened,
+            (unsigned long long)totals->checked, (unsigned long long)totals->executed,
+            (unsigned)options->doubles, (unsigned long long)totals->doubles,
+            (unsigned long long)totals->came, (unsigned)options->seeds,
+            (unsigned)(options->full ? options->seeds : options->word_seeds),
+            (unsigned)options->step, (unsigned)options->seed, (unsigned)PACE,
+            (unsigned)(PACE * SWEEP_IDLE_FACTOR), duration_s, (unsigned)totals->violations);
     fclose(out);
 }
 
@@ -453,13 +425,31 @@ static const char *image_of(const struct sweep_options *options, const struct sw
                                                 : options->bad;
 }
 
+/* How many stories are listed; each must exist and have its image. */
+static uint32_t count_stories(const struct sweep_options *options)
+{
+    uint32_t found = 0, names = 1;
+
+    for (const char *at = options->stories; *at != '\0'; at++) {
+        names += *at == ',';
+    }
+    for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
+        found +=
+            is_listed(options->stories, stories[i].name) && image_of(options, &stories[i]) != NULL;
+    }
+    if (found != names) {
+        sweep_die("a story that does not exist, or one without its image");
+    }
+    return found;
+}
+
 int main(int argc, char **argv)
 {
     static struct totals totals;
     struct sweep_options options = sweep_options_read(argc, argv);
     const struct ferry_board *board = ferry_board_find(options.board);
     struct sweep_files files = {0};
-    double started_s = now_s(), left = 0;
+    double started_s = now_s(), left = count_stories(&options);
 
     totals.trace = options.trace == NULL ? NULL : fopen(options.trace, "w");
     if (board == NULL) {
@@ -468,12 +458,9 @@ int main(int argc, char **argv)
     files.factory_hex = (char *)read_file(options.factory, &files.factory_size);
     sweep_read_pure(options.verify, files.pure);
     for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
-        left += is_listed(options.stories, stories[i].name);
-    }
-    for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
         static struct sweep_rig rig;
         struct sweep_story story = stories[i];
-        if (!is_listed(options.stories, story.name) || image_of(&options, &story) == NULL) {
+        if (!is_listed(options.stories, story.name)) {
             continue;
         }
         double now = now_s();
@@ -494,13 +481,16 @@ int main(int argc, char **argv)
         sweep_rig_free(&rig);
         free(files.image.bytes);
     }
+    bool missed = totals.done != totals.planned && options.seconds == 0 && !options.stop;
     print_resumes(&totals);
-    printf("%llu trials (%llu the same as an earlier one), %llu second cuts, %llu once more the "
-           "long way (%llu of them without replay), %u violations\n",
-           (unsigned long long)totals.done, (unsigned long long)totals.same,
-           (unsigned long long)totals.came, (unsigned long long)totals.checked,
-           (unsigned long long)totals.executed, (unsigned)totals.violations);
+    printf("%llu of %llu trials (%llu the same as an earlier one), %llu second cuts, %llu once "
+           "more the "
+           "long way (%llu of them executed from the start), %u violations%s\n",
+           (unsigned long long)totals.done, (unsigned long long)totals.planned,
+           (unsigned long long)totals.same, (unsigned long long)totals.came,
+           (unsigned long long)totals.checked, (unsigned long long)totals.executed,
+           (unsigned)totals.violations, missed ? "; not all that was planned" : "");
     write_results(&options, &totals, now_s() - started_s);
     free((void *)(uintptr_t)files.factory_hex);
-    return totals.violations > 0;
+    return totals.violations > 0 || missed;
 }

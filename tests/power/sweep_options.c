@@ -31,6 +31,7 @@ static const struct known_option {
     OPTION("double", NUMBER, doubles),  OPTION("word-seeds", NUMBER, word_seeds),
     OPTION("seconds", NUMBER, seconds), OPTION("seed", NUMBER, seed),
     OPTION("check", NUMBER, check),     OPTION("part", PART, part),
+    OPTION("trials", NUMBER, trials),   OPTION("word-every", NUMBER, word_every),
     OPTION("full", FLAG, full),         OPTION("no-shortcuts", FLAG, no_shortcuts),
     OPTION("stop", FLAG, stop),
 #undef OPTION
@@ -82,6 +83,7 @@ struct sweep_options sweep_options_read(int argc, char **argv)
     struct sweep_options options = {.seeds = 16,
                                     .step = 1,
                                     .word_seeds = 1,
+                                    .word_every = 1,
                                     .seed = 1,
                                     .parts = 1,
                                     .stories =
@@ -100,8 +102,8 @@ struct sweep_options sweep_options_read(int argc, char **argv)
         take(&options, &known_options[index], optarg);
     }
     if (options.board == NULL || options.factory == NULL || options.image == NULL ||
-        options.step == 0 || options.parts == 0) {
-        sweep_die("--board, --factory and --image are needed");
+        options.step == 0 || options.word_every == 0 || options.part >= options.parts) {
+        sweep_die("--board, --factory and --image are needed, and numbers that make sense");
     }
     if (options.full) {
         options.step = 1;

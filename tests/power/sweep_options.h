@@ -10,7 +10,8 @@
 struct sweep_options {
     const char *board, *factory, *image, *bad, *silent, *stories, *results, *trace, *only;
     const char *verify;
-    uint32_t seeds, step, word_seeds, doubles, seconds, seed, part, parts, check;
+    uint32_t seeds, step, word_seeds, word_every, doubles, seconds, trials, seed, part, parts,
+        check;
     bool full, no_shortcuts, stop;
 };
 

@@ -30,6 +30,7 @@ static void pause(struct sweep_peer *peer, uint32_t duration_ms, uint32_t now_ms
 {
     peer->stage = SWEEP_PAUSE;
     peer->until_ms = now_ms + duration_ms;
+    peer->left_alone = duration_ms >= START_MS;
 }
 
 static void ask(struct sweep_peer *peer, uint32_t now_ms)
@@ -114,8 +115,10 @@ static void wait_for_application(struct sweep_peer *peer, uint32_t now_ms)
 static void install(struct sweep_peer *peer, const struct ferry_info *info, uint32_t now_ms)
 {
     bool bootloader = info->running == FERRY_SLOT_NONE;
+    /* The old image is whole. One slot: until its first erase, which the journal knows of. */
+    bool startable = peer->slot_count > 1 || info->confirmed < info->slot_count;
 
-    if (peer->slot_count > 1 && peer->story->by_application && bootloader) {
+    if (bootloader && startable && (peer->story->by_application || peer->left_alone)) {
         wait_for_application(peer, now_ms);
     } else if (!peer->story->by_application && !bootloader) {
         reset(peer, RESTART_MS, now_ms); /* and catch the bootloader */

@@ -51,6 +51,7 @@ struct sweep_peer {
     uint8_t stage;      /* enum sweep_stage */
     uint32_t opened_at; /* resume offset of this session */
     uint8_t waits;      /* pauses in a row because only the bootloader answered */
+    bool left_alone;    /* the last pause was long enough for an application to be started */
     uint32_t until_ms;
     uint32_t after_ms; /* RESET: how long to be silent then */
     /* what the node promised or showed */

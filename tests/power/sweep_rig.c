@@ -137,6 +137,11 @@ static uint64_t fingerprint(const struct sweep_rig *rig, uint64_t style)
                          (uint64_t)peer->tried << 1 | peer->confirmed);
 }
 
+uint64_t sweep_rig_flash(const struct sweep_rig *rig)
+{
+    return fingerprint(rig, 0);
+}
+
 uint64_t sweep_rig_digest(const struct sweep_rig *rig)
 {
     struct ferry_sim_counters counters;
@@ -158,7 +163,8 @@ static uint64_t *find_known(const struct sweep_rig *rig, uint64_t hash)
 /* True when this very point was passed before, on the way to a right end. */
 static bool is_known(struct sweep_rig *rig, uint64_t style)
 {
-    if (!rig->memo || rig->recording || rig->pending || ferry_sim_unstable(rig->sim) > 0) {
+    if (!rig->memo || rig->recording || rig->pending || ferry_sim_unstable(rig->sim) > 0 ||
+        (style >= MILESTONES && rig->unsure)) {
         return false;
     }
     uint64_t hash = fingerprint(rig, style);
@@ -234,7 +240,7 @@ static bool is_milestone(const struct sweep_peer *peer, const struct sweep_peer 
 static uint32_t pace(const struct sweep_rig *rig)
 {
     bool idle = rig->peer.stage == SWEEP_PAUSE && rig->pace > 1;
-    return idle && rig->memo ? rig->pace * SWEEP_IDLE_FACTOR : rig->pace;
+    return idle ? rig->pace * SWEEP_IDLE_FACTOR : rig->pace;
 }
 
 /* Until the story ends, or something comes in between. */
@@ -249,6 +255,7 @@ static enum stop run(struct sweep_rig *rig)
         }
         sweep_peer_step(&rig->peer, now_ms(rig));
         pump(rig);
+        rig->unsure = rig->unsure || ferry_sim_unstable(rig->sim) > 0;
         if (rig->peer.stage == SWEEP_DATA && before.stage == SWEEP_OPEN) {
             rig->torn_count = 0; /* what it promises now it has looked at */
         }
@@ -286,6 +293,10 @@ static void plan(struct sweep_rig *rig, const struct sweep_cut *cut, uint32_t be
     static const enum ferry_sim_cut modes[SWEEP_MODES] = {FERRY_SIM_CUT_LOST, FERRY_SIM_CUT_TORN,
                                                           FERRY_SIM_CUT_DONE, FERRY_SIM_CUT_NONE,
                                                           FERRY_SIM_CUT_NONE};
+    /* Half of them: blank to who looks, but for a moment. With 16 seeds each is stable and unstable
+     * twice at least. */
+    static const enum ferry_sim_tear tears[] = {FERRY_SIM_TEAR_HALF, FERRY_SIM_TEAR_NEARLY,
+                                                FERRY_SIM_TEAR_HARDLY, FERRY_SIM_TEAR_NEARLY};
     struct ferry_sim_cut_plan cut_plan = {.mode =
                                               cut == NULL ? FERRY_SIM_CUT_NONE : modes[cut->mode]};
     rig->ops = begun;
@@ -296,6 +307,7 @@ static void plan(struct sweep_rig *rig, const struct sweep_cut *cut, uint32_t be
         cut_plan.after_flash_ops = cut->op - begun;
         cut_plan.seed = cut->seed * 2654435761U + cut->op;
         cut_plan.unstable = cut->seed % 2 != 0;
+        cut_plan.tear = tears[cut->seed / 2 % (sizeof(tears) / sizeof(tears[0]))];
     }
     ferry_sim_plan_cut(rig->sim, &cut_plan);
 }
@@ -334,6 +346,7 @@ static void recover(struct sweep_rig *rig, const struct sweep_cut *cut)
         ferry_sim_run_for(rig->sim, power_off_ns);
         ferry_sim_uart_flush(rig->sim, 0);
         ferry_sim_power_on(rig->sim);
+        rig->unsure = false;
     }
     sweep_peer_after_cut(&rig->peer, style == 0, at_once ? 0 : SILENCE_MS, now_ms(rig));
 }
@@ -386,6 +399,10 @@ static void check_end(struct sweep_rig *rig)
     if (memcmp(cells, image->bytes, image->size) != 0) {
         sweep_violation(&rig->peer, "2: the slot does not hold the image");
     }
+    uint32_t unstable = ferry_sim_unstable_in(rig->sim, slot_start(rig), (uint32_t)image->size);
+    if (unstable > 0) {
+        sweep_violation(&rig->peer, "2: %u words of the image are unstable", (unsigned)unstable);
+    }
     ferry_sim_pace(rig->sim, rig->pace);
     ferry_sim_power_off(rig->sim);
     ferry_sim_uart_flush(rig->sim, 0);
@@ -403,12 +420,11 @@ static void check_end(struct sweep_rig *rig)
     check_journal(rig);
 }
 
-enum sweep_verdict sweep_rig_trial(struct sweep_rig *rig, const struct sweep_cut *first,
-                                   const struct sweep_cut *second, bool *came)
+/* Back to the last snapshot before the first cut; then up to that cut. */
+static bool reach(struct sweep_rig *rig, const struct sweep_cut *first)
 {
-    uint32_t i = rig->snapshot_count - 1;
+    uint32_t i = rig->whole ? 0 : rig->snapshot_count - 1;
 
-    *came = false;
     while (i > 0 && rig->snapshots[i].ops > first->op) {
         i--;
     }
@@ -416,10 +432,27 @@ enum sweep_verdict sweep_rig_trial(struct sweep_rig *rig, const struct sweep_cut
     rig->peer = rig->snapshots[i].peer;
     rig->peer.resumes = &rig->resumes;
     rig->passed_count = rig->torn_count = rig->woken_by = 0;
+    rig->unsure = false;
     plan(rig, first, rig->snapshots[i].ops);
     enum stop stop = run(rig);
+    const struct sweep_op *op = &rig->golden[first->op], *last = &rig->last;
     if (stop != STOP_CUT && stop != STOP_NRST) {
         sweep_violation(&rig->peer, "operation %u did not come", (unsigned)first->op);
+        return false;
+    }
+    if (last->address != op->address || last->size != op->size || last->erase != op->erase) {
+        sweep_violation(&rig->peer, "operation %u is another one, at 0x%08x", (unsigned)first->op,
+                        (unsigned)last->address);
+        return false;
+    }
+    return true;
+}
+
+enum sweep_verdict sweep_rig_trial(struct sweep_rig *rig, const struct sweep_cut *first,
+                                   const struct sweep_cut *second, bool *came)
+{
+    *came = false;
+    if (!reach(rig, first)) {
         return SWEEP_VIOLATED;
     }
     note_torn(rig, first);
@@ -430,7 +463,7 @@ enum sweep_verdict sweep_rig_trial(struct sweep_rig *rig, const struct sweep_cut
     }
     recover(rig, first);
     plan(rig, second, 0);
-    stop = run(rig);
+    enum stop stop = run(rig);
     if (stop == STOP_CUT || stop == STOP_NRST) {
         *came = true;
         note_torn(rig, second);
@@ -441,6 +474,9 @@ enum sweep_verdict sweep_rig_trial(struct sweep_rig *rig, const struct sweep_cut
     if (stop == STOP_END) {
         plan(rig, NULL, 0);
         check_end(rig);
+    }
+    if (ferry_sim_unstable_lost(rig->sim) > 0) {
+        sweep_violation(&rig->peer, "the board: no room for the unstable bits of this trial");
     }
     rig->shortened += stop == STOP_KNOWN;
     if (rig->peer.violation[0] != '\0') {
@@ -532,6 +568,9 @@ bool sweep_rig_start(struct sweep_rig *rig)
     rig->recording = true;
     (void)run(rig);
     rig->recording = false;
+    if (rig->golden_count == rig->golden_room) {
+        sweep_violation(&rig->peer, "more operations than there is room for");
+    }
     if (rig->peer.violation[0] == '\0') {
         check_end(rig);
     }

@@ -6,7 +6,8 @@
  * flash and promises right after a power cut equal those of an earlier one is not run again (the
  * end of one operation is the start of the next); one whose flash at "accepted", and the kind of
  * reset before it, equal those of an earlier one that came to its right end is not followed
- * further. Neither is taken while a bit is unstable.
+ * further. Neither is taken while a bit is unstable; the second one not either where one was since
+ * power came back, as RAM may hold what was read then.
  * A third one is the board's: a signature check is executed once for each input, then replayed.
  */
 #ifndef SWEEP_RIG_H
@@ -22,7 +23,8 @@ enum sweep_class { SWEEP_ERASE, SWEEP_JOURNAL, SWEEP_WORD, SWEEP_CLASSES };
 
 enum sweep_mode {
     SWEEP_LOST,
-    SWEEP_TORN, /* stable where the seed is even, unstable where it is odd */
+    SWEEP_TORN, /* stable where the seed is even, unstable where it is odd; an erase: seed / 2 says
+                   how far it came */
     SWEEP_DONE,
     SWEEP_NRST, /* no power cut: NRST is pulled while the operation is under way */
     SWEEP_WDOG, /* the same by the watchdog */
@@ -71,7 +73,8 @@ struct sweep_rig {
     const struct ferry_board *board;
     const struct sweep_story *story;
     const struct sweep_files *files;
-    bool memo;     /* take the shortcuts */
+    bool memo;  /* take the shortcuts */
+    bool whole; /* each trial from the start of the story, not from the snapshot before its cut */
     uint32_t pace; /* of the core, see ferry_sim_pace */
     struct ferry_sim *sim;
     struct sweep_peer peer;
@@ -92,6 +95,7 @@ struct sweep_rig {
     uint32_t ops;              /* begun, since the golden run's start or the last cut */
     uint32_t nrst_at;          /* stop at this operation; UINT32_MAX: never */
     bool nrst_now;             /* that operation is under way */
+    bool unsure;               /* a bit was unstable since power came back */
     struct sweep_op last;      /* operation begun last */
     uint32_t torn[SWEEP_CUTS]; /* slot sectors with a torn word or erase since the last OPEN */
     uint32_t torn_count;
@@ -115,6 +119,9 @@ void sweep_rig_free(struct sweep_rig *rig);
 
 /* Signature checks: replayed where they are known, or executed every time. */
 void sweep_rig_replay(struct sweep_rig *rig, bool on);
+
+/* Flash at the end of a trial, and what the gateway was promised. */
+uint64_t sweep_rig_flash(const struct sweep_rig *rig);
 
 /* Flash, time and instructions at the end of a trial: two runs with the same digest are the same.
  */

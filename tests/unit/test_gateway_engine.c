@@ -122,6 +122,25 @@ static void without_reset_it_ends_at_close(void **state)
     assert_int_equal(node.count[RESET], 0);
 }
 
+/* Told again what it has already: no reset, and no watch of the trial. */
+static void without_reset_what_the_node_has_is_left_alone(void **state)
+{
+    static const uint8_t phases[] = {FERRY_PHASE_PENDING, FERRY_PHASE_TRIAL};
+    (void)state;
+    options.no_reset = true;
+    assert_int_equal(run(), GATEWAY_RESULT_SUCCEEDED);
+    for (size_t i = 0; i < sizeof phases; i++) {
+        node.info.phase = phases[i];
+        heard.count = 0;
+        uint32_t start_ms = now_ms;
+        assert_int_equal(run(), GATEWAY_RESULT_SUCCEEDED);
+        assert_int_equal(heard.events[heard.count - 1], GATEWAY_EVENT_INSTALLED);
+        assert_in_range(now_ms - start_ms, 0, 1000);
+        assert_int_equal(node.count[RESET], 0);
+        assert_int_equal(node.count[OPEN], 1);
+    }
+}
+
 /* --- which node ----------------------------------------------------------------------------------
  */
 
@@ -476,6 +495,7 @@ int main(void)
         ENGINE_TEST(source_says_when_to_come_back),
         ENGINE_TEST(no_image_for_the_free_slot),
         ENGINE_TEST(without_reset_it_ends_at_close),
+        ENGINE_TEST(without_reset_what_the_node_has_is_left_alone),
         ENGINE_TEST(another_node_gets_nothing),
         ENGINE_TEST(starting_node_is_asked_again),
         ENGINE_TEST(bootloader_that_stays_gets_no_second_copy),

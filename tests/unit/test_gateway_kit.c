@@ -68,6 +68,25 @@ static void sink_abort(void *ctx, uint32_t now)
     start(ABORT, now);
 }
 
+static void sink_log(void *ctx, uint16_t first, uint32_t now)
+{
+    (void)ctx;
+    node.log_first = first;
+    start(LOG, now);
+}
+
+static const struct ferry_log_answer *sink_logged(void *ctx)
+{
+    static struct ferry_log_answer page;
+    (void)ctx;
+    page.count = 0;
+    for (uint32_t i = node.log_first; i < node.boot_count && page.count < FERRY_LOG_ENTRIES_MAX;
+         i++) {
+        page.entries[page.count++] = node.boots[i];
+    }
+    return &page;
+}
+
 /* What the reset does to INFO. */
 static void restart(void)
 {
@@ -202,6 +221,8 @@ static const struct gateway_sink sink = {
     .reset = sink_reset,
     .update_mode = sink_reset,
     .abort = sink_abort,
+    .log = sink_log,
+    .logged = sink_logged,
     .step = sink_step,
     .info = sink_info,
     .wants = sink_wants,
@@ -263,6 +284,10 @@ static void report(void *ctx, const struct gateway_report *message)
     }
     assert_in_range(heard.count, 0, REPORTS_MAX - 1);
     heard.events[heard.count++] = message->event;
+    for (uint8_t i = 0; message->event == GATEWAY_EVENT_BOOTS && i < message->boot_count; i++) {
+        assert_in_range(heard.boot_count, 0, REPORTS_MAX - 1);
+        heard.boots[heard.boot_count++] = message->boots[i].boot;
+    }
     if (message->event == GATEWAY_EVENT_RETRY) {
         heard.waits[heard.retries++] = message->wait_ms;
     }

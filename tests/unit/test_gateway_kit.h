@@ -10,7 +10,7 @@
 
 enum { OPERATIONS = 8, REPORTS_MAX = 64, LIMIT_MS = 4000000 };
 
-enum operation { QUERY, OPEN, DATA, CLOSE, RESET, ABORT };
+enum operation { QUERY, OPEN, DATA, CLOSE, RESET, ABORT, LOG };
 
 /* A node as a script: what each kind of request ends with, and what INFO says. */
 extern struct kit_node {
@@ -30,6 +30,9 @@ extern struct kit_node {
     uint8_t bootloader_answers; /* so many INFOs come from the bootloader, then the application's */
     uint32_t received, resume;
     bool quick;
+    struct ferry_boot_log boots[40]; /* the node's boot log, newest first */
+    uint8_t boot_count;
+    uint16_t log_first; /* last asked for */
     uint8_t buffer[FERRY_DATA_MAX];
 } node;
 
@@ -52,6 +55,8 @@ extern struct kit_heard {
     char text[100];
     uint32_t waits[REPORTS_MAX];
     uint32_t retries;
+    uint32_t boots[REPORTS_MAX]; /* numbers of the starts that were told, in that order */
+    uint32_t boot_count;
 } heard;
 
 extern struct gateway_engine engine;

@@ -1,5 +1,6 @@
 /* The journal: open, commit, compaction, boot log, and sectors full of anything. */
 #include "ferry/journal.h"
+#include "ferry/receiver.h"
 
 #include "kit_board.h"
 
@@ -392,6 +393,54 @@ static void compaction_keeps_the_newest_logs_and_goes_on_counting(void **test)
     expect(bench, 2);
 }
 
+static uint32_t reads;
+static int (*read_flash)(void *ctx, uint32_t address, void *data, size_t size);
+
+static int count_read(void *ctx, uint32_t address, void *data, size_t size)
+{
+    reads++;
+    return read_flash(ctx, address, data, size);
+}
+
+/* Asks as LOG does. Returns how often that read flash. */
+static uint32_t ask(struct bench *bench, uint32_t skip, struct ferry_log_answer *answer)
+{
+    struct ferry_node node = {.journal = &bench->journal};
+    uint8_t message[FERRY_MESSAGE_MAX];
+
+    read_flash = bench->flash.port.read;
+    bench->flash.port.read = count_read;
+    reads = 0;
+    size_t size = ferry_receiver_log(&node, skip, 1, message);
+    bench->flash.port.read = read_flash;
+    assert_int_equal(ferry_message_read_logged(message, size, answer), FERRY_OK);
+    return reads;
+}
+
+static void an_answer_reads_each_place_once(void **test)
+{
+    struct bench *bench = *test;
+    struct ferry_log_answer answer;
+    format(bench);
+    for (uint8_t n = 1; n <= 15; n++) {
+        log_one(bench, n);
+        commit(bench, n);
+    }
+    assert_int_equal(ask(bench, 0, &answer), 2 * 8);
+    assert_int_equal(answer.count, 8);
+    assert_int_equal(answer.entries[0].boot, 15);
+    assert_int_equal(answer.entries[7].boot, 8);
+    assert_true(ask(bench, 10, &answer) <= bench->journal.cursor);
+    assert_int_equal(answer.count, 5);
+    assert_int_equal(answer.entries[0].boot, 5);
+    assert_int_equal(answer.entries[4].boot, 1);
+    assert_true(ask(bench, UINT16_MAX, &answer) <= bench->journal.cursor);
+    assert_int_equal(answer.count, 0);
+    bench->journal.lost = true;
+    assert_int_equal(ask(bench, 0, &answer), 0);
+    assert_int_equal(answer.count, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -415,6 +464,7 @@ int main(void)
         TEST(a_repeated_log_is_not_written),
         TEST(logs_never_take_the_room_of_an_update),
         TEST(compaction_keeps_the_newest_logs_and_goes_on_counting),
+        TEST(an_answer_reads_each_place_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

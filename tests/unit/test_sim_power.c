@@ -48,17 +48,21 @@ static const uint8_t *slot(void)
 }
 
 /* Fill the slot with zeros, run the writer into a cut of its operation number op. */
-static void run_into_cut(uint64_t op, enum ferry_sim_cut mode, uint32_t seed, bool unstable)
+static void run_into(const struct ferry_sim_cut_plan *plan)
 {
     static const uint8_t zeros[0x20000];
-    struct ferry_sim_cut_plan plan = {mode, op, seed, unstable};
     kit_open(&kit, "writer", NULL);
     ferry_sim_load(kit.sim, 0x08000000u + SLOT_OFFSET, zeros, sizeof zeros);
     ferry_sim_power_on(kit.sim);
-    ferry_sim_plan_cut(kit.sim, &plan);
+    ferry_sim_plan_cut(kit.sim, plan);
     assert_int_equal(ferry_sim_run_for(kit.sim, 2000 * MS), FERRY_SIM_STOP_POWER_CUT);
     assert_false(ferry_sim_powered(kit.sim));
     assert_int_equal(kit.events[FERRY_SIM_EV_CUT], 1);
+}
+
+static void run_into_cut(uint64_t op, enum ferry_sim_cut mode, uint32_t seed, bool unstable)
+{
+    run_into(&(struct ferry_sim_cut_plan){mode, op, seed, unstable, FERRY_SIM_TEAR_HALF});
 }
 
 static unsigned ones(const uint8_t *data, size_t size)
@@ -81,6 +85,57 @@ static void cut_erase(void **state)
     kit_close(&kit);
     run_into_cut(ERASE_OP, FERRY_SIM_CUT_DONE, 0, false);
     assert_int_equal(ones(slot(), 0x20000), bits);
+    kit_close(&kit);
+}
+
+static void tear_erase(uint32_t seed, bool unstable, enum ferry_sim_tear tear)
+{
+    run_into(&(struct ferry_sim_cut_plan){FERRY_SIM_CUT_TORN, ERASE_OP, seed, unstable, tear});
+}
+
+/* Stable: a few bits are unlike the others. Unstable: none in the cells, a few wander. */
+static void cut_erase_in_its_first_or_last_moment(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 1; seed < 5; seed++) {
+        tear_erase(seed, false, FERRY_SIM_TEAR_NEARLY);
+        assert_in_range(0x20000u * 8u - ones(slot(), 0x20000), 1, 8);
+        assert_int_equal(ferry_sim_unstable(kit.sim), 0);
+        kit_close(&kit);
+        tear_erase(seed, false, FERRY_SIM_TEAR_HARDLY);
+        assert_in_range(ones(slot(), 0x20000), 1, 8);
+        kit_close(&kit);
+        tear_erase(seed, true, FERRY_SIM_TEAR_NEARLY);
+        assert_int_equal(ones(slot(), 0x20000), 0x20000u * 8u);
+        assert_in_range(ferry_sim_unstable(kit.sim), 1, 8);
+        kit_close(&kit);
+        tear_erase(seed, true, FERRY_SIM_TEAR_HARDLY);
+        assert_int_equal(ones(slot(), 0x20000), 0);
+        assert_in_range(ferry_sim_unstable(kit.sim), 1, 8);
+        kit_close(&kit);
+    }
+}
+
+static uint32_t unstable_in_slot(uint32_t from, uint32_t size)
+{
+    return ferry_sim_unstable_in(kit.sim, 0x08000000u + SLOT_OFFSET + from, size);
+}
+
+/* Not in its first words only; and the next cut operation finds room. */
+static void noise_lies_all_over_a_torn_erase(void **state)
+{
+    (void)state;
+    struct ferry_sim_cut_plan again = {FERRY_SIM_CUT_TORN, 0, 2, true, FERRY_SIM_TEAR_HALF};
+    tear_erase(1, true, FERRY_SIM_TEAR_HALF);
+    for (uint32_t from = 0; from < 0x20000; from += 0x8000)
+        assert_true(unstable_in_slot(from, 0x8000) > 1);
+    uint32_t first = ferry_sim_unstable(kit.sim);
+    assert_int_equal(unstable_in_slot(0, 0x20000), first);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_plan_cut(kit.sim, &again);
+    assert_int_equal(ferry_sim_run_for(kit.sim, 2000 * MS), FERRY_SIM_STOP_POWER_CUT);
+    assert_true(ferry_sim_unstable(kit.sim) > first + 8);
+    assert_true(ferry_sim_unstable_lost(kit.sim) == 0);
     kit_close(&kit);
 }
 
@@ -151,7 +206,7 @@ static void burn(uint32_t what, uint32_t address, uint32_t value)
 static void burn_into_cut(uint32_t what, uint32_t address, uint32_t value, enum ferry_sim_cut mode,
                           bool unstable)
 {
-    struct ferry_sim_cut_plan plan = {mode, 0, 7, unstable};
+    struct ferry_sim_cut_plan plan = {mode, 0, 7, unstable, FERRY_SIM_TEAR_HALF};
     ferry_sim_plan_cut(kit.sim, &plan);
     tell(what, address, value);
     assert_int_equal(ferry_sim_run_for(kit.sim, 2000 * MS), FERRY_SIM_STOP_POWER_CUT);
@@ -220,6 +275,28 @@ static void a_program_settles_only_bits_that_it_drives(void **state)
     kit_close(&kit);
 }
 
+/* Nearly erased: the last bits to rise read as 1 mostly, and now and then as 0. */
+static void a_nearly_erased_sector_mostly_reads_blank(void **state)
+{
+    (void)state;
+    static const uint8_t zeros[0x20000];
+    struct ferry_sim_cut_plan plan = {FERRY_SIM_CUT_TORN, 0, 7, true, FERRY_SIM_TEAR_NEARLY};
+    kit_open(&kit, "burner", NULL);
+    ferry_sim_load(kit.sim, PREY, zeros, sizeof zeros);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_run_for(kit.sim, MS);
+    ferry_sim_plan_cut(kit.sim, &plan);
+    tell(ERASE, 5, 0);
+    assert_int_equal(ferry_sim_run_for(kit.sim, 2000 * MS), FERRY_SIM_STOP_POWER_CUT);
+    ferry_sim_power_on(kit.sim);
+    ferry_sim_run_for(kit.sim, MS);
+    for (uint32_t at = PREY; at < PREY + 0x20000; at += 4) {
+        if (ferry_sim_unstable_in(kit.sim, at, 4) > 0)
+            assert_int_equal(ones((const uint8_t *)&(uint32_t){wandering(at)}, 4), 1);
+    }
+    kit_close(&kit);
+}
+
 static void plug_pulled_in_an_erase_tears_it(void **state)
 {
     (void)state;
@@ -247,7 +324,8 @@ static void every_operation_can_be_cut(void **state)
     assert_non_null(start);
     for (uint64_t op = 0; op < 65; op++) {
         for (unsigned m = 0; m < 3; m++) {
-            struct ferry_sim_cut_plan plan = {modes[m], op, (uint32_t)op, false};
+            struct ferry_sim_cut_plan plan = {modes[m], op, (uint32_t)op, false,
+                                              FERRY_SIM_TEAR_HALF};
             assert_int_equal(ferry_sim_restore(kit.sim, start), FERRY_SIM_OK);
             ferry_sim_plan_cut(kit.sim, &plan);
             assert_int_equal(ferry_sim_run_for(kit.sim, 1100 * MS), FERRY_SIM_STOP_POWER_CUT);
@@ -267,10 +345,13 @@ int main(void)
         cmocka_unit_test(reset_causes),
         cmocka_unit_test(ram_survives_reset_but_not_power),
         cmocka_unit_test(cut_erase),
+        cmocka_unit_test(cut_erase_in_its_first_or_last_moment),
+        cmocka_unit_test(noise_lies_all_over_a_torn_erase),
         cmocka_unit_test(cut_program),
         cmocka_unit_test(unstable_bits_wander_until_erased),
         cmocka_unit_test(a_cut_operation_leaves_unstable_bits),
         cmocka_unit_test(a_program_settles_only_bits_that_it_drives),
+        cmocka_unit_test(a_nearly_erased_sector_mostly_reads_blank),
         cmocka_unit_test(plug_pulled_in_an_erase_tears_it),
         cmocka_unit_test(every_operation_can_be_cut),
     };

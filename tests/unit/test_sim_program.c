@@ -356,6 +356,40 @@ static void state_file_keeps_the_flash(void **state)
     assert_int_equal(run((const char *[]){"--board", board, "--state", state_path, NULL}), 1);
 }
 
+/* One process for a state and for a link; what a killed one leaves behind bars nobody. */
+static void files_in_use_are_refused(void **state)
+{
+    (void)state;
+    char uart[128], target[2][128];
+    struct stat info;
+    snprintf(uart, sizeof uart, "pty:%s", link_path);
+    const char *const common[] = {"--board", "stm32f411_blackpill", "--until-ms", "5"};
+    const char *const with_state[] = {common[0], common[1],  common[2], common[3],
+                                      "--state", state_path, NULL};
+    const char *const with_link[] = {common[0], common[1], common[2], common[3],
+                                     "--uart",  uart,      NULL};
+    unlink(state_path);
+    for (int signal_number = SIGKILL; signal_number != 0;
+         signal_number = signal_number == SIGKILL ? SIGINT : 0) {
+        pid_t pid = start((const char *[]){common[0], common[1], "--state", state_path, "--uart",
+                                           uart, "--control", socket_path, "--paused", NULL});
+        int fd = dial();
+        ssize_t length = readlink(link_path, target[0], sizeof target[0]);
+        assert_true(length > 0);
+        assert_int_equal(run(with_state), 1);
+        assert_int_equal(run(with_link), 1);
+        assert_int_equal(readlink(link_path, target[1], sizeof target[1]), length);
+        assert_memory_equal(target[0], target[1], (size_t)length);
+        assert_int_not_equal(stat(state_path, &info), 0); /* nor did it save anything */
+        close(fd);
+        kill(pid, signal_number);
+        finish(pid);
+    }
+    assert_int_equal(run(with_state), 0);
+    assert_int_equal(run(with_link), 0);
+    assert_int_equal(unlink(state_path), 0);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -373,8 +407,7 @@ static int tear_down(void **state)
 {
     (void)state;
     unlink(state_path);
-    rmdir(folder);
-    return 0;
+    return rmdir(folder); /* nothing is left behind */
 }
 
 int main(void)
@@ -387,6 +420,7 @@ int main(void)
         cmocka_unit_test(bus_socket_carries_spi_and_lines),
         cmocka_unit_test(bus_socket_carries_i2c),
         cmocka_unit_test(pty_carries_the_console),
+        cmocka_unit_test(files_in_use_are_refused),
         cmocka_unit_test(state_file_keeps_the_flash),
     };
     return cmocka_run_group_tests_name("sim_program", tests, set_up, tear_down);

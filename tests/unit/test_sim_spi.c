@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { STOP_RECEIVING = 1, LOOK, STOP_SENDING, SWITCH_OFF };
+enum { STOP_RECEIVING = 1, LOOK, STOP_SENDING, SWITCH_OFF, SWITCH_ON, RESET };
 #define RXNE (1u << 0)
 #define OVR  (1u << 6)
 
@@ -99,6 +99,44 @@ static void nobody_there(void **state)
     kit_close(&kit);
 }
 
+/* What the node has of `sent`: shifted by `bits`, which were 0, until the SPI is reset. */
+static void expect_shifted(const uint8_t *sent, size_t size, unsigned bits, uint32_t at)
+{
+    const uint8_t *got = ferry_sim_ram(kit.sim, kit_result(&kit, 7) + at, (uint32_t)size);
+    for (size_t i = 0; i < size; i++) {
+        unsigned two = (i > 0 ? sent[i - 1] * 256u : 0) + sent[i];
+        assert_int_equal(got[i], (two >> bits) & 0xFFu);
+    }
+}
+
+static void spikes_shift_until_a_reset(void **state)
+{
+    (void)state;
+    uint8_t rx[4];
+    const uint8_t sent[] = {0x81, 0x42, 0xC3, 0x00};
+    start();
+    assert_int_equal(ferry_sim_spi_glitch(kit.sim, 0), FERRY_SIM_E_ARGUMENT);
+    assert_int_equal(ferry_sim_spi_glitch(kit.sim, 8), FERRY_SIM_E_ARGUMENT);
+    assert_int_equal(ferry_sim_spi_glitch(kit.sim, 3), FERRY_SIM_OK);
+    assert_int_equal(transfer(sent, rx, 4), FERRY_SIM_OK);
+    expect_shifted(sent, 4, 3, 0);
+    for (unsigned i = 0; i < sizeof rx; i++) /* 0x40, 0x41 ...: the first 3 bits went unseen */
+        assert_int_equal(rx[i], ((0x4041u + i * 0x101u) >> 5) & 0xFFu);
+    command(SWITCH_OFF);
+    assert_int_equal(ferry_sim_spi_glitch(kit.sim, 1), FERRY_SIM_E_STATE);
+    command(SWITCH_ON);
+    assert_int_equal(transfer(sent, NULL, 4), FERRY_SIM_OK);
+    expect_shifted(sent, 4, 3, 4);
+    command(RESET);
+    assert_int_equal(transfer(sent, NULL, 4), FERRY_SIM_OK);
+    expect_shifted(sent, 4, 0, 8);
+    assert_int_equal(ferry_sim_spi_glitch(kit.sim, 7), FERRY_SIM_OK);
+    assert_int_equal(ferry_sim_spi_glitch(kit.sim, 1), FERRY_SIM_OK);
+    assert_int_equal(transfer(sent, NULL, 4), FERRY_SIM_OK); /* behind one whole byte */
+    expect_shifted(sent, 4, 0, 13);
+    kit_close(&kit);
+}
+
 static void done(void *ctx, struct ferry_sim *sim, int status, size_t count)
 {
     (void)sim;
@@ -124,6 +162,27 @@ static void power_goes_meanwhile(void **state)
     assert_in_range(out[1], 11, 12);
     assert_int_equal(rx[10], 0x4A);
     assert_int_equal(rx[99], 0);
+    kit_close(&kit);
+}
+
+static void switched_on_within_a_byte(void **state)
+{
+    (void)state;
+    const uint8_t sent[] = {0x00, 0x00, 0x5A, 0x00}, next[] = {0x81, 0x42, 0x00};
+    int out[2] = {1, 1};
+    struct ferry_sim_spi spi = {.tx = sent, .size = 2, .hz = 10000};
+    start();
+    command(SWITCH_OFF);
+    assert_int_equal(ferry_sim_spi_begin(kit.sim, &spi, done, out), FERRY_SIM_OK);
+    ferry_sim_run_for(kit.sim, 57 * MS / 100); /* five of eight bits were sampled */
+    command(SWITCH_ON);
+    ferry_sim_run_for(kit.sim, 10 * MS);
+    assert_int_equal(out[0], FERRY_SIM_OK);
+    ferry_sim_counters(kit.sim, &counters);
+    assert_int_equal(counters.spi_unheard, 0);
+    assert_int_equal(counters.spi_bytes, 2);
+    assert_int_equal(transfer(next, NULL, 3), FERRY_SIM_OK);
+    expect_shifted(next, 3, 3, 1);
     kit_close(&kit);
 }
 
@@ -171,7 +230,9 @@ int main(void)
         cmocka_unit_test(overrun_when_not_read),
         cmocka_unit_test(underrun_repeats_the_last_byte),
         cmocka_unit_test(nobody_there),
+        cmocka_unit_test(spikes_shift_until_a_reset),
         cmocka_unit_test(power_goes_meanwhile),
+        cmocka_unit_test(switched_on_within_a_byte),
         cmocka_unit_test(bad_setup_is_told),
         cmocka_unit_test(restore_ends_a_transfer),
     };

@@ -233,8 +233,14 @@ static void single_slot_keeps_the_confirmed_mark_until_the_first_erase_only(void
     bench->file[0] ^= 1;
     assert_int_equal(kit_link_open_file(&bench->link, bench->file, bench->size), FERRY_IMAGE_MAGIC);
     bench->file[0] ^= 1;
-    assert_int_equal(bench->link.journal.state.confirmed, FERRY_SLOT_A);
     assert_int_equal(bench->flash.operations, 0);
+    assert_int_equal(kit_link_open_file(&bench->link, bench->file, bench->size), FERRY_OK);
+    assert_int_equal(bench->link.journal.state.phase, FERRY_PHASE_FILLING);
+    assert_int_equal(bench->link.journal.state.confirmed, FERRY_SLOT_A);
+    reset(bench, FERRY_SLOT_NONE);
+    assert_int_equal(bench->link.journal.state.confirmed, FERRY_SLOT_A);
+    open_and_send(bench, 4);
+    assert_int_equal(bench->link.journal.state.confirmed, FERRY_SLOT_NONE);
 }
 
 #define TEST(f)   cmocka_unit_test_setup_teardown(f, set_up, tear_down)

@@ -52,10 +52,10 @@ struct ferry_state {
 /* One start of the node, for people (LOG). Kept only where the journal has room anyway. In the
  * layout of the wire (SPEC.md, "LOG"). */
 struct ferry_boot_log {
-    uint32_t boot;                /* number of this start, counted by the journal's records */
+    uint32_t boot;                /* counts the entries, not the resets: see ferry_journal_log */
     uint8_t reset_cause;          /* FERRY_RESET_ bits */
     uint8_t action;               /* enum ferry_action that was taken */
-    uint8_t slot;                 /* started, or FERRY_SLOT_NONE */
+    uint8_t slot;                 /* started, or FERRY_SLOT_NONE: nothing was bootable */
     uint8_t attempts;             /* starts left at that time */
     uint8_t error;                /* enum ferry_status of what went wrong, or 0 */
     struct ferry_version version; /* of the image started */
@@ -87,7 +87,7 @@ struct ferry_journal {
 
 /*
  * Finds the winning record; writes nothing. The bootloader commits the state it found once more
- * before it acts on it: the record may have been marginal.
+ * before it acts on it: the record may have been marginal (ferry_supervisor_begin tells when).
  * Returns OK (also when lost), or FLASH.
  */
 int ferry_journal_open(struct ferry_journal *journal, const struct ferry_flash *flash,
@@ -124,11 +124,22 @@ uint32_t ferry_journal_reserve(const struct ferry_board *board);
 
 /*
  * Appends a boot log if there is room above the reserve and it tells more than the newest one;
- * else does nothing: never worth an erase. Sets log->boot. Returns OK or FLASH.
+ * else does nothing: never worth an erase. So starts that are alike in all but their number are one
+ * entry, and numbers count logged starts only. Sets log->boot to the newest entry's plus one, even
+ * where nothing is written. Returns OK, FLASH or JOURNAL_FULL.
  */
 int ferry_journal_log(struct ferry_journal *journal, struct ferry_boot_log *log);
 
-/* Reads the n-th newest boot log (0 = newest). Returns OK, or ARGUMENT past the oldest. */
+/*
+ * Reads the newest boot log that stands before `*place` (first: journal->cursor) and sets `*place`
+ * to where it stands, for the next one: each place is read once however many are asked for.
+ * Returns OK, or ARGUMENT past the oldest.
+ */
+int ferry_journal_log_before(const struct ferry_journal *journal, uint32_t *place,
+                             struct ferry_boot_log *log);
+
+/* Reads the n-th newest boot log (0 = newest), from the newest on. Returns OK, or ARGUMENT past the
+ * oldest; then `log` has any content. */
 int ferry_journal_log_read(const struct ferry_journal *journal, uint32_t index,
                            struct ferry_boot_log *log);
 

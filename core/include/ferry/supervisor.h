@@ -3,6 +3,7 @@
  * start, listen for an update, record the start.
  *
  *   begin -> decide -> listen -> decide -> depart -> (the port jumps)
+ *   begin -> decide -> log -> listen for ever, where nothing is bootable
  *
  * Between journal, image and decide on one side, and device/bootloader/main.c on the other; host
  * tests run the same functions on emulated flash. Verifying a slot blocks for about 0.5 s on a
@@ -25,8 +26,11 @@ struct ferry_supervisor {
 
 /*
  * Opens and heals the journal: the winning record is written again before anything acts on it
- * (but after a reset by software, which cuts no write: a crash loop must not wear the journal); a
- * lost journal is rebuilt from the slots; it is compacted when an update's records would not fit.
+ * (but after a reset by software, which cuts no write: a confirmed image that crashes for ever by
+ * such resets must not wear the journal); a lost journal is rebuilt from the slots. What still
+ * wears it: each start after another reset writes one record, and where the confirmed image is
+ * corrupt, a fallback that crashes in each trial for ever is adopted again each time, about five
+ * state records for three starts.
  *   node: flash, board, block, journal and running = FERRY_SLOT_NONE are set. Borrowed for ever.
  * A journal that cannot be written is no error here: what is confirmed still starts.
  * Power: the old state or the same state is found.
@@ -49,13 +53,26 @@ struct ferry_departure {
 
 /*
  * Records the start (the trial with one attempt less, then the boot log) and says where to jump.
+ * Before the boot log the journal is compacted where the records of a whole update would not fit:
+ * an application cannot.
  *   action: what ferry_supervisor_decide returned just before; any but LISTEN.
  * Returns OK, or an error: do not jump, decide again (a trial that cannot be recorded is not
  * started, the confirmed image is).
- * Power: the trial counts an attempt or it does not; both are safe.
+ * Power: the trial counts an attempt or it does not; both are safe. Compaction keeps the state.
  */
 int ferry_supervisor_depart(struct ferry_supervisor *supervisor, enum ferry_action action,
                             struct ferry_departure *departure);
+
+/*
+ * Writes this start into the boot log. ferry_supervisor_depart does it before a jump; the port
+ * where ferry_supervisor_decide returned LISTEN, before it listens for ever (not for the window
+ * before a jump). action, slot: what is done, and what is started by it; LISTEN, FERRY_SLOT_NONE:
+ * nothing is. Never erases, and writes nothing where the newest entry tells the same: resets of a
+ * node without an application do not wear the journal. Power: the entry is there or is not, no
+ * state changes.
+ */
+void ferry_supervisor_log(struct ferry_supervisor *supervisor, enum ferry_action action,
+                          uint8_t slot);
 
 /* ---- listening ------------------------------------------------------------------------------ */
 

@@ -6,10 +6,14 @@
 
 static volatile uint32_t deepest = UINT32_MAX; /* nobody writes it: the compiler cannot know */
 
+/* As large as the bootloader's largest frame, and touched at its two ends only. */
+enum { FRAME = 528, WORDS = (FRAME - 24) / 4 };
+
 static uint32_t recurse(uint32_t depth)
 {
-    volatile uint32_t here = depth; /* a frame of 32 bytes at most: it cannot step over the guard */
-    return depth == deepest ? 0 : recurse(depth + 1) + here;
+    volatile uint32_t here[WORDS];
+    here[0] = depth;
+    return depth == deepest ? 0 : recurse(depth + 1) + here[0];
 }
 
 int ferry_install_confirm(struct ferry_install *install, const uint8_t hash[FERRY_HASH_SIZE])
