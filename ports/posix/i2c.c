@@ -26,6 +26,11 @@ static int lock(struct ferry_i2c *i2c, const char *path)
     return FERRY_OK;
 }
 
+void ferry_i2c_set_timeout(struct ferry_i2c *i2c, uint32_t timeout_ms)
+{
+    ioctl(i2c->fd, I2C_TIMEOUT, (unsigned long)timeout_ms / TIMEOUT_UNIT_MS); /* not every driver */
+}
+
 static int configure(struct ferry_i2c *i2c, const char *path, uint32_t speed_hz)
 {
     unsigned long functions = 0;
@@ -42,7 +47,7 @@ static int configure(struct ferry_i2c *i2c, const char *path, uint32_t speed_hz)
     }
     uint64_t bits = (uint64_t)FERRY_I2C_TRANSFER_MAX * BITS_PER_BYTE;
     unsigned long timeout_ms = STRETCH_MS + (unsigned long)(bits * 1000 / speed_hz);
-    ioctl(i2c->fd, I2C_TIMEOUT, timeout_ms / TIMEOUT_UNIT_MS); /* not every driver looks at it */
+    ferry_i2c_set_timeout(i2c, (uint32_t)timeout_ms);
     return FERRY_OK;
 }
 

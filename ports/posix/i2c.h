@@ -33,6 +33,9 @@ int ferry_i2c_open(struct ferry_i2c *i2c, const char *path, uint8_t address, uin
 
 void ferry_i2c_close(struct ferry_i2c *i2c);
 
+/* How long a transaction may take, the clock held included, where the driver looks at it. */
+void ferry_i2c_set_timeout(struct ferry_i2c *i2c, uint32_t timeout_ms);
+
 /*
  * One write, one read. `size`: 1 .. FERRY_I2C_TRANSFER_MAX.
  * Returns OK: all bytes were acknowledged;

@@ -71,6 +71,31 @@ int ferry_serial_open(struct ferry_serial *serial, const char *path, uint32_t ba
     return status;
 }
 
+bool ferry_serial_even_parity(struct ferry_serial *serial)
+{
+    struct termios2 settings;
+    if (ioctl(serial->fd, TCGETS2, &settings) != 0) {
+        return false;
+    }
+    const tcflag_t before = settings.c_cflag;
+    settings.c_cflag |= PARENB;
+    settings.c_iflag |= INPCK | IGNPAR;
+    /* A driver that cannot takes the flag away and says nothing. */
+    if (ioctl(serial->fd, TCSETS2, &settings) == 0 && ioctl(serial->fd, TCGETS2, &settings) == 0 &&
+        (settings.c_cflag & PARENB) != 0) {
+        return true;
+    }
+    settings.c_cflag = before;
+    settings.c_iflag = IGNBRK;
+    ioctl(serial->fd, TCSETS2, &settings);
+    return false;
+}
+
+void ferry_serial_forget(const struct ferry_serial *serial)
+{
+    ioctl(serial->fd, TCFLSH, TCIFLUSH);
+}
+
 void ferry_serial_close(struct ferry_serial *serial)
 {
     if (serial->fd >= 0) {

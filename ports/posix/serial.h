@@ -1,6 +1,6 @@
 /*
- * serial.h - a serial port (or pty) of a POSIX system: raw 8N1 at any baud rate, locked, never
- * blocking but in ferry_serial_wait.
+ * serial.h - a serial port (or pty) of a POSIX system: raw 8N1 (8E1 where asked for) at any baud
+ * rate, locked, never blocking but in ferry_serial_wait.
  *
  * The port is locked twice, since programs look for different locks: flock (other Ferry programs)
  * and TIOCEXCL (everyone who is not root). One thread at a time may use an object.
@@ -31,6 +31,24 @@ struct ferry_serial {
 int ferry_serial_open(struct ferry_serial *serial, const char *path, uint32_t baud);
 
 void ferry_serial_close(struct ferry_serial *serial);
+
+/*
+ * Changes an open port to 8E1; received bytes of the wrong parity are dropped.
+ * Returns false where the driver cannot (a pty): the port then is 8N1 as before.
+ */
+bool ferry_serial_even_parity(struct ferry_serial *serial);
+
+/* Drops bytes that were received and not read. */
+void ferry_serial_forget(const struct ferry_serial *serial);
+
+enum ferry_serial_pin { FERRY_SERIAL_DTR, FERRY_SERIAL_RTS };
+
+/*
+ * Sets a modem line of an open port (serial_pin.c).
+ *   high: level at the adapter's pin. Its name is DTR# or RTS#: high when not asserted.
+ * Returns OK, or IO where the port has no such line (a pty) or is gone.
+ */
+int ferry_serial_set_pin(struct ferry_serial *serial, enum ferry_serial_pin pin, bool high);
 
 /*
  * Takes at most `max` received bytes.

@@ -140,7 +140,7 @@ class Board:
 
     def __init__(self, folder, factory, board=BOARD, speed=1, options=(), port=None):
         self.folder = folder
-        self.map = MAPS[board]
+        self.map = MAPS.get(board)  # None: a chip without our bootloader
         self.uart = folder / "uart"
         self.port = port or self.uart
         self.bus_path = folder / "bus"
