@@ -14,28 +14,30 @@ enum phase { IDLE, SYNC, RESYNC, COMMAND };
 
 /* --- time --------------------------------------------------------------------------------- */
 
-enum limit { IN_SYNC, IN_RESYNC, RESYNC_ALL, ANSWER, WRITING, ERASING, ERASING_ALL, OPTIONS };
-
 /* Every wait ends. What the wire itself needs is added (ferry_rom_sent). */
-static const uint32_t limits[] = {
+enum {
     /* The ACK to 0x7F comes within a byte; slow USB adapters and a ROM that has just left reset. */
-    [IN_SYNC] = 500,
+    SYNC_MS = 500,
     /* A NACK comes within a byte; a USB adapter holds bytes back for 16 ms. */
-    [IN_RESYNC] = 50,
+    RESYNC_MS = 50,
     /* A ROM in the middle of the longest frame takes 258 bytes, 129 pairs, before it answers: 7 s;
      * an erase may still be running: 35 s as in the field. */
-    [RESYNC_ALL] = 35000,
+    RESYNC_ALL_MS = 35000
+};
+
+/* Of the last answer to a command, in seconds. */
+enum {
     /* The ROM computes nothing for these; ten times what the slowest adapter needs. */
-    [ANSWER] = 1000,
+    ANSWER = 1,
     /* 256 bytes: 64 words of 100 us at most (DS10314 t_prog), 32 double words of 91 us on L4. The
      * field used 1 s; I2C masters stretch. */
-    [WRITING] = 2000,
+    WRITING = 2,
     /* Per page: a 128 KB sector takes 2 s typically and 4 s at x8 (DS10314, table 45). */
-    [ERASING] = 5000,
+    ERASING = 5,
     /* 16 s and 32 s for 1 MB in the data sheet, 35 s seen to work, 70 s reported on an F407. */
-    [ERASING_ALL] = 80000,
+    ERASING_ALL = 80,
     /* Option bytes: an erase and a program of one row; 20 s when a readout protection goes on. */
-    [OPTIONS] = 20000,
+    OPTIONS = 20
 };
 
 static bool reached(uint32_t now_ms, uint32_t time_ms)
@@ -46,32 +48,40 @@ static bool reached(uint32_t now_ms, uint32_t time_ms)
 /* --- commands ----------------------------------------------------------------------------- */
 
 /* What follows a command byte and its ACK. Each frame out is followed by an ACK in. */
-enum step { END, ADDRESS, LENGTH, DATA, COUNT, LIST, ANOTHER_ACK, GET_LIST, GET_VERSION, GET_DATA };
-enum { FIRST = 15 }; /* the command byte itself */
+enum step {
+    END,
+    ADDRESS,
+    LENGTH,
+    DATA,
+    COUNT,
+    LIST,
+    ANOTHER_ACK,
+    FIRST,    /* the command byte itself */
+    GET_LIST, /* from here on bytes come without an ACK before them */
+    GET_VERSION,
+    GET_DATA
+};
 
 #define SCRIPT(a, b, c) ((a) | (b) << 4 | (c) << 8)
 
 static const struct {
     uint16_t script; /* steps, the first in the lowest four bits */
-    uint8_t limit;   /* of the ACK that says that it is done */
+    uint8_t limit_s; /* of the ACK that says that it is done */
+    uint8_t opcode; /* kinds 1-9: the lowest of those that GET may list, its high nibble the kind */
 } commands[] = {
-    [FERRY_ROM_READ_MEMORY] = {SCRIPT(ADDRESS, LENGTH, GET_DATA), ANSWER},
-    [FERRY_ROM_GO] = {SCRIPT(ADDRESS, END, END), ANSWER},
-    [FERRY_ROM_WRITE_MEMORY] = {SCRIPT(ADDRESS, DATA, END), WRITING},
-    [FERRY_ROM_ERASE_PAGES] = {SCRIPT(COUNT, LIST, END), ERASING},
-    [FERRY_ROM_WRITE_PROTECT] = {SCRIPT(LIST, END, END), OPTIONS},
-    [FERRY_ROM_WRITE_UNPROTECT] = {SCRIPT(ANOTHER_ACK, END, END), OPTIONS},
-    [FERRY_ROM_READ_PROTECT] = {SCRIPT(ANOTHER_ACK, END, END), OPTIONS},
-    [FERRY_ROM_READ_UNPROTECT] = {SCRIPT(ANOTHER_ACK, END, END), ERASING_ALL},
-    [FERRY_ROM_VERSION] = {SCRIPT(GET_VERSION, ANOTHER_ACK, END), ANSWER},
-    [FERRY_ROM_GET] = {SCRIPT(GET_LIST, ANOTHER_ACK, END), ANSWER},
-    [FERRY_ROM_ID] = {SCRIPT(GET_LIST, ANOTHER_ACK, END), ANSWER},
-    [FERRY_ROM_ID_AGAIN] = {SCRIPT(GET_LIST, ANOTHER_ACK, END), ANSWER},
+    [FERRY_ROM_READ_MEMORY] = {SCRIPT(ADDRESS, LENGTH, GET_DATA), ANSWER, 0x11},
+    [FERRY_ROM_GO] = {SCRIPT(ADDRESS, END, END), ANSWER, 0x21},
+    [FERRY_ROM_WRITE_MEMORY] = {SCRIPT(ADDRESS, DATA, END), WRITING, 0x31},
+    [FERRY_ROM_ERASE_PAGES] = {SCRIPT(COUNT, LIST, END), ERASING, 0x43},
+    [FERRY_ROM_WRITE_PROTECT] = {SCRIPT(LIST, END, END), OPTIONS, 0x63},
+    [FERRY_ROM_WRITE_UNPROTECT] = {SCRIPT(ANOTHER_ACK, END, END), OPTIONS, 0x73},
+    [FERRY_ROM_READ_PROTECT] = {SCRIPT(ANOTHER_ACK, END, END), OPTIONS, 0x82},
+    [FERRY_ROM_READ_UNPROTECT] = {SCRIPT(ANOTHER_ACK, END, END), ERASING_ALL, 0x92},
+    [FERRY_ROM_VERSION] = {SCRIPT(GET_VERSION, ANOTHER_ACK, END), ANSWER, 0x01},
+    [FERRY_ROM_GET] = {SCRIPT(GET_LIST, ANOTHER_ACK, END), ANSWER, 0x00},
+    [FERRY_ROM_ID] = {SCRIPT(GET_LIST, ANOTHER_ACK, END), ANSWER, 0x02},
+    [FERRY_ROM_ID_AGAIN] = {SCRIPT(GET_LIST, ANOTHER_ACK, END), ANSWER, 0x02},
 };
-
-static const uint8_t fixed_opcode[] = {0x01, 0x00, 0x02, 0x02}; /* VERSION, GET, ID, ID_AGAIN */
-static const uint8_t known[] = {0x11, 0x21, 0x31, 0x43, 0x44, 0x63, 0x73, 0x82, 0x92};
-static const uint8_t known_no_stretch[] = {0x32, 0x45, 0x64, 0x74, 0x83, 0x93};
 
 static bool is_extended(const struct ferry_rom *rom)
 {
@@ -87,9 +97,8 @@ static bool has_two_frames(const struct ferry_rom *rom)
 /* The chip may have obeyed, or be about to: the command is not repeated. */
 static bool is_committed(const struct ferry_rom *rom)
 {
-    return (rom->kind < FERRY_ROM_VERSION && rom->kind != FERRY_ROM_READ_MEMORY &&
-            rom->script == 0) ||
-           (rom->kind >= FERRY_ROM_WRITE_UNPROTECT && rom->kind <= FERRY_ROM_READ_UNPROTECT);
+    return rom->kind > FERRY_ROM_READ_MEMORY && rom->kind < FERRY_ROM_VERSION &&
+           (rom->script == 0 || rom->kind >= FERRY_ROM_WRITE_UNPROTECT);
 }
 
 /* --- frames out --------------------------------------------------------------------------- */
@@ -99,8 +108,7 @@ static void send(struct ferry_rom *rom, uint32_t size)
     rom->out_size = size;
     rom->out_used = 0;
     rom->refusals = 0;
-    rom->got = 0;
-    rom->expect = 1;
+    rom->expect = 0; /* what comes before all has left is no answer */
 }
 
 /* Closes a frame: all its bytes XOR to 0, a single byte is followed by its complement. */
@@ -123,19 +131,17 @@ static uint32_t put_number(struct ferry_rom *rom, uint32_t at, uint32_t value, u
     return at + width;
 }
 
+/* The number of pages, then the pages; on I2C each in a frame of its own. Or a special code. */
 static uint32_t put_list(struct ferry_rom *rom)
 {
-    const uint32_t width = is_extended(rom) ? 2 : 1;
-    const uint32_t first = rom->request.address;
+    const uint32_t count = rom->request.count;
+    const uint32_t last = rom->step == COUNT ? 0 : count;
     uint32_t size = 0;
-    if (rom->request.count == 0) {
-        return put_number(rom, 0, first, width); /* 0xFFFF is 0xFF in one byte */
-    }
-    if (rom->step == COUNT || !has_two_frames(rom)) {
-        size = put_number(rom, 0, rom->request.count - 1U, width);
-    }
-    for (uint32_t i = 0; rom->step == LIST && i < rom->request.count; i++) {
-        size = put_number(rom, size, first + i, width);
+    for (uint32_t i = rom->step == LIST && has_two_frames(rom) ? 1 : 0; i <= last; i++) {
+        const uint32_t number = i > 0       ? rom->request.address + i - 1U
+                                : count > 0 ? count - 1U
+                                            : rom->request.address;
+        size = put_number(rom, size, number, is_extended(rom) ? 2 : 1);
     }
     return size;
 }
@@ -144,7 +150,7 @@ static uint32_t put_list(struct ferry_rom *rom)
 static uint32_t put_data(struct ferry_rom *rom)
 {
     const uint32_t unit = rom->chip != NULL ? rom->chip->unit_bytes : 4;
-    const uint32_t size = (rom->request.count + unit - 1) / unit * unit;
+    const uint32_t size = (rom->request.count + unit - 1) & ~(unit - 1); /* a power of two */
     memset(rom->buffer, 0xFF, sizeof rom->buffer);
     memcpy(rom->buffer + 1, rom->request.data, rom->request.count);
     rom->buffer[0] = (uint8_t)(size - 1);
@@ -158,9 +164,9 @@ static void begin(struct ferry_rom *rom)
     rom->phase = COMMAND;
     rom->script = commands[rom->kind].script;
     rom->step = FIRST;
-    rom->limit_ms = limits[ANSWER];
-    rom->buffer[0] = rom->kind < FERRY_ROM_VERSION ? rom->opcode[rom->kind]
-                                                   : fixed_opcode[rom->kind - FERRY_ROM_VERSION];
+    rom->limit_ms = ANSWER * 1000;
+    rom->buffer[0] =
+        rom->kind < FERRY_ROM_VERSION ? rom->opcode[rom->kind] : commands[rom->kind].opcode;
     seal(rom, 1);
 }
 
@@ -186,14 +192,22 @@ static void search(struct ferry_rom *rom)
     rom->single = false;
 }
 
+/* The next step sends, as if nothing had come in time; what comes before that is no answer. */
+static void send_now(struct ferry_rom *rom, uint32_t now_ms)
+{
+    rom->out_size = rom->out_used;
+    rom->expect = 0;
+    rom->deadline_ms = now_ms;
+}
+
 static void resync(struct ferry_rom *rom, uint32_t now_ms)
 {
     rom->phase = RESYNC;
     rom->nacks = 0;
     rom->single = false;
-    rom->limit_ms = limits[IN_RESYNC];
-    rom->resync_end_ms = now_ms + limits[RESYNC_ALL];
-    search(rom);
+    rom->limit_ms = RESYNC_MS;
+    rom->resync_end_ms = now_ms + RESYNC_ALL_MS;
+    send_now(rom, now_ms);
 }
 
 static void fail(struct ferry_rom *rom, int reason, uint32_t now_ms)
@@ -226,10 +240,7 @@ static void found(struct ferry_rom *rom)
 /* I2C: bytes of GET's list by protocol version. A wrong guess is put right by the list itself. */
 static uint32_t guess_list(const struct ferry_rom *rom)
 {
-    return rom->kind != FERRY_ROM_GET ? 3
-           : rom->version < 0x11      ? 13
-           : rom->version < 0x12      ? 19
-                                      : 20;
+    return rom->kind != FERRY_ROM_GET ? 3 : rom->version < 0x11 ? 13 : rom->version + 2U;
 }
 
 static void start_kind(struct ferry_rom *rom, uint8_t kind)
@@ -249,13 +260,15 @@ static void end_command(struct ferry_rom *rom)
     }
 }
 
-static uint32_t last_limit(const struct ferry_rom *rom)
+static uint32_t limit_s(const struct ferry_rom *rom)
 {
-    const uint32_t limit = limits[commands[rom->kind].limit];
-    if (rom->kind != FERRY_ROM_ERASE_PAGES) {
-        return limit;
+    if (!is_committed(rom)) {
+        return ANSWER;
     }
-    return rom->request.count > 0 ? limit * rom->request.count : limits[ERASING_ALL];
+    if (rom->kind != FERRY_ROM_ERASE_PAGES) {
+        return commands[rom->kind].limit_s;
+    }
+    return rom->request.count > 0 ? ERASING * rom->request.count : ERASING_ALL;
 }
 
 /* The chip acknowledged: on to the next step of the script. */
@@ -265,7 +278,7 @@ static void advance(struct ferry_rom *rom, uint32_t now_ms)
         rom->step = rom->script & 15U;
         rom->script >>= 4;
     } while (rom->step == COUNT && !has_two_frames(rom));
-    rom->limit_ms = is_committed(rom) ? last_limit(rom) : limits[ANSWER];
+    rom->limit_ms = limit_s(rom) * 1000U;
     rom->deadline_ms = now_ms + rom->limit_ms;
     rom->got = 0;
     rom->expect = 1;
@@ -304,17 +317,20 @@ static void advance(struct ferry_rom *rom, uint32_t now_ms)
 
 /* --- answers ------------------------------------------------------------------------------ */
 
+/* An erase has two forms; on I2C each command that changes flash has a no-stretch form, one more.
+ */
 static void learn_opcodes(struct ferry_rom *rom, uint32_t count)
 {
     const bool no_stretch = rom->traits->framed && rom->version >= 0x11;
     memset(rom->opcode, 0, sizeof rom->opcode);
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t code = rom->buffer[2 + i];
-        const bool usable =
-            memchr(known, code, sizeof known) != NULL ||
-            (no_stretch && memchr(known_no_stretch, code, sizeof known_no_stretch) != NULL);
-        if (usable && code > rom->opcode[code >> 4]) { /* the highest nibble is the kind, 1-9 */
-            rom->opcode[code >> 4] = code;
+        const uint32_t kind = code >> 4;
+        const uint32_t forms = (kind == FERRY_ROM_ERASE_PAGES ? 1U : 0U) +
+                               (kind > FERRY_ROM_GO && no_stretch ? 1U : 0U);
+        if (kind < FERRY_ROM_VERSION && (uint32_t)code - commands[kind].opcode <= forms &&
+            code > rom->opcode[kind]) {
+            rom->opcode[kind] = code;
         }
     }
 }
@@ -370,7 +386,7 @@ static void take_nack(struct ferry_rom *rom, uint32_t now_ms)
     if (rom->phase == RESYNC) {
         rom->deadline_ms = now_ms + rom->limit_ms;
         if (rom->nacks < NACKS && ++rom->nacks < NACKS) {
-            search(rom);
+            send_now(rom, now_ms);
         }
     } else if (rom->phase == SYNC) {
         start_kind(rom, FERRY_ROM_VERSION); /* it knew our baud rate already */
@@ -383,7 +399,7 @@ static void take_nack(struct ferry_rom *rom, uint32_t now_ms)
 
 static void take_byte(struct ferry_rom *rom, uint8_t byte, uint32_t now_ms)
 {
-    const bool data = rom->phase == COMMAND && rom->step >= GET_LIST && rom->step != FIRST;
+    const bool data = rom->phase == COMMAND && rom->step >= GET_LIST;
     rom->deadline_ms = data ? now_ms + rom->limit_ms : rom->deadline_ms;
     if (data) {
         rom->buffer[rom->got++] = byte;
@@ -401,7 +417,7 @@ static void take_byte(struct ferry_rom *rom, uint8_t byte, uint32_t now_ms)
 
 void ferry_rom_input(struct ferry_rom *rom, const uint8_t *bytes, size_t size, uint32_t now_ms)
 {
-    while (size-- > 0 && rom->phase != IDLE && rom->out_used == rom->out_size) {
+    while (size-- > 0 && rom->phase != IDLE && rom->expect > 0) {
         take_byte(rom, *bytes++, now_ms);
     }
 }
@@ -416,20 +432,29 @@ void ferry_rom_init(struct ferry_rom *rom, const struct ferry_rom_traits *traits
 
 static bool is_valid(const struct ferry_rom *rom, const struct ferry_rom_request *request)
 {
-    const uint32_t kind = request->kind;
-    const bool memory = kind == FERRY_ROM_READ_MEMORY || kind == FERRY_ROM_WRITE_MEMORY;
-    const bool pages = kind == FERRY_ROM_ERASE_PAGES || kind == FERRY_ROM_WRITE_PROTECT;
-    const uint32_t most = memory ? rom->traits->chunk_bytes : ferry_rom_pages_max(rom->traits);
-    if (kind - 1U >= FERRY_ROM_RESYNC || (pages && request->address > FERRY_ROM_ALL)) {
-        return false;
+    uint32_t most = rom->traits->chunk_bytes;
+    switch (request->kind) {
+    case FERRY_ROM_READ_MEMORY:
+        break;
+    case FERRY_ROM_WRITE_MEMORY:
+        if (request->address % 4 != 0 || request->data == NULL) {
+            return false;
+        }
+        break;
+    case FERRY_ROM_ERASE_PAGES:
+    case FERRY_ROM_WRITE_PROTECT:
+        if (request->address > FERRY_ROM_ALL) {
+            return false;
+        }
+        if (request->count == 0 && request->kind == FERRY_ROM_ERASE_PAGES) {
+            return request->address >= FERRY_ROM_BANK_2;
+        }
+        most = ferry_rom_pages_max(rom->traits);
+        break;
+    default:
+        return request->kind - 1U < FERRY_ROM_RESYNC;
     }
-    if (kind == FERRY_ROM_WRITE_MEMORY && (request->address % 4 != 0 || request->data == NULL)) {
-        return false;
-    }
-    if (kind == FERRY_ROM_ERASE_PAGES && request->count == 0) {
-        return request->address >= FERRY_ROM_BANK_2;
-    }
-    return !(memory || pages) || request->count - 1U < most;
+    return request->count - 1U < most;
 }
 
 int ferry_rom_start(struct ferry_rom *rom, const struct ferry_rom_request *request, uint32_t now_ms)
@@ -450,10 +475,10 @@ int ferry_rom_start(struct ferry_rom *rom, const struct ferry_rom_request *reque
         resync(rom, now_ms);
     } else if (kind == FERRY_ROM_CONNECT && !rom->traits->framed) {
         rom->phase = SYNC;
-        rom->limit_ms = limits[IN_SYNC];
+        rom->limit_ms = SYNC_MS;
         rom->buffer[0] = AUTO_BAUD;
-        rom->tries = FERRY_ROM_TRIES;
-        send(rom, 1);
+        rom->tries = FERRY_ROM_TRIES + 1;
+        send_now(rom, now_ms);
     } else {
         start_kind(rom, kind == FERRY_ROM_CONNECT ? FERRY_ROM_VERSION : kind);
     }
@@ -509,9 +534,12 @@ int ferry_rom_step(struct ferry_rom *rom, uint32_t now_ms, struct ferry_rom_acti
 
 void ferry_rom_sent(struct ferry_rom *rom, size_t size, uint32_t now_ms)
 {
-    /* Two bytes more: the answer, and the one before us in the adapter. */
-    const uint32_t wire_ms = (uint32_t)(size + 2) * rom->traits->byte_us / 1000U + 1U;
+    /* Two bytes more: the answer, and the one before us in the adapter. Milliseconds of 1,024 us:
+     * a byte less in a frame of 40. */
+    const uint32_t wire_ms = (uint32_t)(size + 2) * rom->traits->byte_us / 1024U + 1U;
     rom->out_used += (uint32_t)size;
+    rom->expect = rom->out_used == rom->out_size ? 1 : 0;
+    rom->got = 0;
     rom->hold_ms = now_ms + rom->traits->gap_ms;
     rom->deadline_ms = now_ms + rom->limit_ms + wire_ms;
 }

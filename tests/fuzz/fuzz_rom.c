@@ -4,7 +4,7 @@
  * write frames of 1-258 bytes, ask for bytes of the image only, ask for approval only after all of
  * them were supplied, write no vectors before, and come to an end.
  */
-#include "ferry/rom_update.h"
+#include "rom_update.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #ifndef FERRY_KIT_ROM_H
 #define FERRY_KIT_ROM_H
 
-#include "ferry/rom_update.h"
+#include "rom_update.h"
 
 enum kit_rom_fault {
     KIT_ROM_NONE,

@@ -2,7 +2,7 @@
  * ferry/rom.h - the host's side of the bootloader that ST puts into the system memory of its
  * chips: AN3155 over USART, AN4221 over I2C. It stands where link/ stands for nodes with Ferry's
  * own bootloader: the gateway or `ferry rom` above it, the wire below. It knows commands; what to
- * erase and write, and in which order, is ferry/rom_update.h.
+ * erase and write, and in which order, is gateway/sinks/rom_update.h.
  *
  * A state machine without I/O, one command at a time. The owner moves the bytes and tells the time:
  *
@@ -23,7 +23,7 @@
  * When a command fails before the chip can have obeyed, the machine finds its place again and
  * repeats it, FERRY_ROM_TRIES times. When the last answer to WRITE or ERASE is missing, the outcome
  * is unknown: it finds its place again and says so (FERRY_ROM_UNKNOWN); the caller reads back.
- * Every wait is bounded (core/rom/rom.c, `limits`), no command ends later than the sum of them.
+ * Every wait is bounded (core/rom/rom.c, "time"), no command ends later than the sum of them.
  *
  * No heap, no globals, no blocking; not for interrupts. One struct per chip, the caller's.
  */
@@ -37,33 +37,31 @@
  * continue FERRY_STATUS_MAP, so ferry_status_name, _text and _remedy know them.
  */
 #define FERRY_ROM_REASON_MAP(X)                                                                    \
-    X(NO_ANSWER, 60, "the chip's ROM bootloader does not answer",                                 \
+    X(NO_ANSWER, 60, "the chip's ROM bootloader does not answer",                                  \
       "check ground, power and crossed RX/TX, hold BOOT0 high during a reset, and try again")      \
-    X(BUS, 61, "the I2C bus or the chip's address on it does not respond",                        \
+    X(BUS, 61, "the I2C bus or the chip's address on it does not respond",                         \
       "check address, pull-ups and pins, or use a smaller chunk; reset with BOOT0 high")           \
-    X(SILENT, 62, "the ROM bootloader stopped answering in the middle of a command",              \
+    X(SILENT, 62, "the ROM bootloader stopped answering in the middle of a command",               \
       "check the wiring, lower the baud rate, and try again")                                      \
-    X(LOST, 63,                                                                                   \
-      "the ROM bootloader answers, but no common place in the protocol was found again",           \
+    X(LOST, 63, "the ROM bootloader answers, but no common place in the protocol was found again", \
       "reset the chip with BOOT0 high and try again")                                              \
-    X(REFUSED, 64, "the ROM bootloader refused the address or the data",                          \
+    X(REFUSED, 64, "the ROM bootloader refused the address or the data",                           \
       "check that the address lies in this chip's memory")                                         \
-    X(PROTECTED, 65, "the ROM bootloader refuses this command: readout protection is active",     \
+    X(PROTECTED, 65, "the ROM bootloader refuses this command: readout protection is active",      \
       "remove it with `ferry rom unprotect --readout`, which erases the whole chip")               \
-    X(NO_COMMAND, 66, "this chip's ROM bootloader does not have this command",                    \
+    X(NO_COMMAND, 66, "this chip's ROM bootloader does not have this command",                     \
       "use another command, for example an erase by pages instead of the whole chip")              \
-    X(UNKNOWN, 67,                                                                                \
-      "the last answer is missing: the command may or may not have been carried out",              \
+    X(UNKNOWN, 67, "the last answer is missing: the command may or may not have been carried out", \
       "read back what is in the chip")                                                             \
-    X(REPLY, 68, "the ROM bootloader's reply makes no sense",                                     \
+    X(REPLY, 68, "the ROM bootloader's reply makes no sense",                                      \
       "check the wiring, the parity (8E1) and the baud rate")                                      \
-    X(CHIP, 69, "this chip is not in Ferry's table", "add its line to core/rom/rom_chip.c")       \
-    X(RANGE, 70, "the address or size does not fit this chip's flash or its pages",               \
+    X(CHIP, 69, "this chip is not in Ferry's table", "add its line to core/rom/rom_chip.c")        \
+    X(RANGE, 70, "the address or size does not fit this chip's flash or its pages",                \
       "check the load address and the size of the image")                                          \
-    X(VERIFY, 71, "the chip's flash holds something else than was written",                       \
+    X(VERIFY, 71, "the chip's flash holds something else than was written",                        \
       "remove the write protection with `ferry rom unprotect`; if it stays, the flash is worn "    \
       "out")                                                                                       \
-    X(ERASE, 72, "a page is not blank after it was erased",                                       \
+    X(ERASE, 72, "a page is not blank after it was erased",                                        \
       "remove the write protection with `ferry rom unprotect`; if it stays, the flash is worn "    \
       "out")
 
@@ -132,7 +130,7 @@ enum ferry_rom_action_type {
     FERRY_ROM_WAIT,
     FERRY_ROM_WRITE,
     FERRY_ROM_READ,
-    FERRY_ROM_SUPPLY, /* these two: ferry/rom_update.h only */
+    FERRY_ROM_SUPPLY, /* these two: gateway/sinks/rom_update.h only */
     FERRY_ROM_APPROVE
 };
 
@@ -146,25 +144,44 @@ struct ferry_rom_action {
     uint8_t *bytes;   /* WRITE: take them from here; SUPPLY: put them here */
 };
 
-/* A chip: one line of the table in core/rom/rom_chip.c. Sources: AN2606, reference manuals. */
+/* A chip: one line of the table in core/rom/rom_chip.c, 24 bytes. Sources: AN2606, reference
+ * manuals. */
 struct ferry_rom_chip {
-    uint16_t pid;        /* as GET ID says */
-    uint8_t i2c_address; /* 7 bits, of the ROM */
-    uint8_t unit_bytes;  /* what is programmed at once: WRITE addresses are multiples of it */
+    uint16_t pid;           /* as GET ID says */
+    uint16_t size_register; /* low half of its address, see ferry_rom_size_register */
+    uint8_t i2c_address;    /* 7 bits, of the ROM */
+    uint8_t unit_bytes;     /* what is programmed at once: WRITE addresses are multiples of it */
+    uint8_t rom_ram;        /* 256 bytes: what the ROM uses at the start of RAM */
+    uint8_t ram_kb;         /* KB: RAM in one piece from 0x20000000 */
     struct {
         uint8_t count, size_kb;
-    } pages[3];                  /* flash from 0x08000000: so many pages or sectors of this size */
-    uint32_t ram_start, ram_end; /* usable RAM: what lies below ram_start is the ROM's own */
-    uint32_t size_register;      /* u16: flash size in KB */
-    char name[16];
+    } pages[3];    /* flash from 0x08000000: so many pages or sectors of this size */
+    char name[10]; /* behind "STM32" */
 };
+
+enum { FERRY_ROM_FLASH_BASE = 0x08000000, FERRY_ROM_RAM_BASE = 0x20000000 };
+
+/* Address of the u16 that holds the flash size in KB. */
+static inline uint32_t ferry_rom_size_register(const struct ferry_rom_chip *chip)
+{
+    return 0x1FFF0000U + chip->size_register;
+}
+
+/* RAM that a host may use: from here up to ferry_rom_ram_end. */
+static inline uint32_t ferry_rom_ram_start(const struct ferry_rom_chip *chip)
+{
+    return FERRY_ROM_RAM_BASE + chip->rom_ram * 256U;
+}
+
+static inline uint32_t ferry_rom_ram_end(const struct ferry_rom_chip *chip)
+{
+    return FERRY_ROM_RAM_BASE + chip->ram_kb * 1024U;
+}
 
 struct ferry_rom_page {
     uint32_t number;      /* as ERASE counts */
     uint32_t start, size; /* offset in flash and length, bytes */
 };
-
-enum { FERRY_ROM_FLASH_BASE = 0x08000000 };
 
 /* Bytes come first, then words: a Cortex-M reaches those nearest to the start in shorter code. */
 struct ferry_rom {

@@ -1,4 +1,4 @@
-#include "ferry/rom_update.h"
+#include "rom_update.h"
 
 enum {
     PROBE_SIZE = 16, /* first read of a page: most pages of another image differ there already */

@@ -1,5 +1,5 @@
 /*
- * ferry/rom_update.h - puts an image into a chip that has only ST's ROM bootloader, so that the
+ * rom_update.h - puts an image into a chip that has only ST's ROM bootloader, so that the
  * chip never starts something half-written. Between a source of image bytes (the owner's) and
  * ferry/rom.h; used by the gateway's sink `rom` and by `ferry rom write` and `verify`.
  *
@@ -24,8 +24,8 @@
  * Memory: this struct and struct ferry_rom (together < 600 bytes), and the owner's buffer of
  * FERRY_ROM_UPDATE_BUFFER_SIZE bytes. No heap, no I/O; not for interrupts.
  */
-#ifndef FERRY_ROM_UPDATE_H
-#define FERRY_ROM_UPDATE_H
+#ifndef GATEWAY_SINKS_ROM_UPDATE_H
+#define GATEWAY_SINKS_ROM_UPDATE_H
 
 #include "ferry/rom.h"
 
