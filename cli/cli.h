@@ -24,6 +24,8 @@ struct cli_command {
     const char *usage;                 /* arguments in one line, then "\n" and any further help */
     const char *summary;               /* one line for the overview */
     int (*run)(int argc, char **argv); /* argv[0] is the command's name; returns CLI_... */
+    /* Commands of a command, as `ferry rom read`; NULL: it has none. The last entry is NULL. */
+    const struct cli_command *const *parts;
 };
 
 /* "ferry: " and a message with a line end, on stderr. Returns CLI_FAILED. */

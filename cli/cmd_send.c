@@ -2,6 +2,7 @@
 #include "clock.h"
 #include "engine.h"
 #include "file.h"
+#include "interrupt.h"
 #include "node_session.h"
 #include "progress.h"
 #include "version_text.h"
@@ -319,10 +320,10 @@ static int run_engine(struct gateway_engine *engine, struct node_session *sessio
     bool aborted = false;
     for (;;) {
         uint32_t now_ms = ferry_posix_now_ms();
-        if (node_session_interrupts() > 1) {
+        if (interrupt_count() > 1) {
             return CLI_INTERRUPTED; /* a second Ctrl-C does not wait for the node */
         }
-        if (node_session_interrupts() > 0 && !aborted) {
+        if (interrupt_count() > 0 && !aborted) {
             aborted = true;
             gateway_engine_abort(engine, now_ms);
             continue;

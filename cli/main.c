@@ -69,12 +69,26 @@ static int unknown_command(const char *name)
     return CLI_USAGE;
 }
 
-static int print_help(const char *name)
+static const struct cli_command *find_part(const struct cli_command *command, const char *name)
+{
+    const size_t length = strlen(command->name) + 1; /* a part is named "rom read" */
+    for (size_t i = 0; command->parts != NULL && command->parts[i] != NULL; i++) {
+        if (strcmp(command->parts[i]->name + length, name) == 0) {
+            return command->parts[i];
+        }
+    }
+    return NULL;
+}
+
+/* `part`: the word behind the command, or NULL; others than its parts do not matter. */
+static int print_help(const char *name, const char *part)
 {
     const struct cli_command *command = find(name);
     if (command == NULL) {
         return unknown_command(name);
     }
+    const struct cli_command *found = part != NULL ? find_part(command, part) : NULL;
+    command = found != NULL ? found : command;
     printf("%s\n\nUsage: ferry %s %s\n", command->summary, command->name, command->usage);
     return CLI_OK;
 }
@@ -103,7 +117,7 @@ int main(int argc, char **argv)
     }
     const char *name = argv[1];
     if (strcmp(name, "help") == 0 && argc > 2) {
-        return print_help(argv[2]);
+        return print_help(argv[2], argc > 3 ? argv[3] : NULL);
     }
     if (strcmp(name, "help") == 0 || is_help(name)) {
         print_overview(stdout);
@@ -118,7 +132,7 @@ int main(int argc, char **argv)
         return unknown_command(name);
     }
     if (asks_help(argc - 1, argv + 1)) {
-        return print_help(name);
+        return print_help(name, argv[2]);
     }
     return command->run(argc - 1, argv + 1);
 }

@@ -2,33 +2,11 @@
 
 #include "args.h"
 #include "clock.h"
+#include "interrupt.h"
 
 #include "ferry/board.h"
 
-#include <signal.h>
 #include <string.h>
-
-static volatile sig_atomic_t interrupts;
-
-static void on_signal(int number)
-{
-    (void)number;
-    interrupts = interrupts + 1;
-}
-
-int node_session_interrupts(void)
-{
-    return interrupts;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_signal; /* without SA_RESTART: poll(2) returns */
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 int node_session_open(struct node_session *session, const struct cli_command *command,
                       const char *path, const char *baud)
@@ -54,7 +32,7 @@ int node_session_open(struct node_session *session, const struct cli_command *co
     if (gateway_link_open(&session->link) != FERRY_OK) {
         return cli_fail("%s", gateway_link_error(&session->link));
     }
-    catch_signals();
+    interrupt_catch();
     return CLI_OK;
 }
 
@@ -88,7 +66,7 @@ int node_session_run(struct node_session *session)
         if (status != FERRY_MORE) {
             return status;
         }
-        if (interrupts > 0) {
+        if (interrupt_count() > 0) {
             return FERRY_ABORTED;
         }
         node_session_wait(session, ferry_sender_wait_ms(&link->sender, ferry_posix_now_ms()));
@@ -100,7 +78,7 @@ int node_session_result(const struct node_session *session, const char *what, in
     if (status == FERRY_OK) {
         return CLI_OK;
     }
-    if (status == FERRY_ABORTED && interrupts > 0) {
+    if (status == FERRY_ABORTED && interrupt_count() > 0) {
         return CLI_INTERRUPTED;
     }
     const char *error = gateway_link_error(&session->link);

@@ -70,9 +70,6 @@ int node_session_about_candidate(struct node_session *session, node_session_requ
 int node_session_command(const struct cli_command *command, int argc, char **argv,
                          int (*talk)(struct node_session *session));
 
-/* True after Ctrl-C or SIGTERM; how often. */
-int node_session_interrupts(void);
-
 /* "A", "B", or "none". */
 const char *node_slot_name(uint8_t slot);
 

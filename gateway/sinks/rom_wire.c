@@ -242,6 +242,12 @@ static int judge_transfer(struct rom_wire *wire, struct ferry_rom *rom, int stat
         ferry_rom_refused(rom, ferry_posix_now_ms());
         return FERRY_OK;
     }
+    if (status == FERRY_ARGUMENT) {
+        return ferry_device_fail(
+            wire->error, status,
+            "the I2C adapter refuses transfers of %u bytes: use a smaller chunk",
+            wire->traits.chunk_bytes);
+    }
     return keep_error(wire, status, wire->i2c.error);
 }
 
