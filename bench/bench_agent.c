@@ -7,8 +7,8 @@
  *
  * The second: no update, a LOG that has to go through the whole of a journal full of boot logs.
  * Addresses of the running application, then of the one that IMAGE brings. FEED is the first
- * function that ferry_agent_step calls (stm32f4_watchdog_feed), SHOW the first that the main loop
- * calls after it (stm32f4_led_set): the link-time optimiser leaves no function of the agent to
+ * function that ferry_agent_step calls (stm32_watchdog_feed), SHOW the first that the main loop
+ * calls after it (stm32_led_set): the link-time optimiser leaves no function of the agent to
  * watch. So a time is that of the call and of the few instructions around it. In a trial FEED is
  * not called in every step; only the record of the confirm is timed there, from its first word on.
  */

@@ -62,7 +62,7 @@ int ferry_agent_init(struct ferry_agent *agent, const struct ferry_agent_config 
  *   idle: set to true when nothing waits and the application may sleep until bytes arrive or a
  *   millisecond passed. May be NULL.
  * Returns FERRY_EVENT_ bits. FERRY_EVENT_RESET: reset now, the answer has left the wire; with
- * FERRY_EVENT_UPDATE: so that the bootloader listens (stm32f4_reset_marked(FERRY_RESET_UPDATE)).
+ * FERRY_EVENT_UPDATE: so that the bootloader listens (stm32_reset_marked(FERRY_RESET_UPDATE)).
  * FERRY_EVENT_CLOSED: a new image is in place; reset when it suits.
  */
 uint32_t ferry_agent_step(struct ferry_agent *agent, bool *idle);

@@ -11,47 +11,47 @@ enum { BLINK_MS = 100 }; /* LED while nothing is bootable; else it is lit until 
 
 /* The wire goes on while a sector is erased: the rings take nearly all RAM there is. */
 __attribute__((section(".ring"), aligned(4))) static uint8_t
-    rings[2 * (STM32F4_TRANSPORTS_MAX * BOARD_BOOT_RING_HALF + BOARD_SHARED_RING_HALF)];
+    rings[2 * (STM32_TRANSPORTS_MAX * BOARD_BOOT_RING_HALF + BOARD_SHARED_RING_HALF)];
 
 /* Objects of their own, not one struct: their fields then lie near their addresses. */
 static struct ferry_journal journal;
 static struct ferry_node node;
 static struct ferry_supervisor supervisor;
 static struct ferry_endpoint endpoint;
-static struct ferry_line lines[STM32F4_TRANSPORTS_MAX]; /* the first is in the endpoint */
-static uint8_t messages[STM32F4_TRANSPORTS_MAX][FERRY_MESSAGE_MAX + FERRY_FRAME_CRC_SIZE];
+static struct ferry_line lines[STM32_TRANSPORTS_MAX]; /* the first is in the endpoint */
+static uint8_t messages[STM32_TRANSPORTS_MAX][FERRY_MESSAGE_MAX + FERRY_FRAME_CRC_SIZE];
 
 static uint32_t now_ms(void)
 {
-    return stm32f4_clock.now_ms(stm32f4_clock.ctx);
+    return stm32_clock.now_ms(stm32_clock.ctx);
 }
 
 static void start_chip(void)
 {
-    uint8_t cause = stm32f4_reset_cause();
-    stm32f4_stack_guard();
-    stm32f4_clock_start();
-    stm32f4_tick_start();
-    stm32f4_led_start();
-    stm32f4_led_set(STM32F4_LED_BOOT, true);
-    stm32f4_transports_start(rings, BOARD_BOOT_RING_HALF, BOARD_SHARED_RING_HALF);
+    uint8_t cause = stm32_reset_cause();
+    stm32_stack_guard();
+    stm32_clock_start();
+    stm32_tick_start();
+    stm32_led_start();
+    stm32_led_set(STM32_LED_BOOT, true);
+    stm32_transports_start(rings, BOARD_BOOT_RING_HALF, BOARD_SHARED_RING_HALF);
 
-    node.flash = &stm32f4_flash;
+    node.flash = &stm32_flash;
     node.board = &FERRY_BOARD_SYMBOL;
     node.block =
         (const struct ferry_boot_block *)(BOARD_BOOTLOADER_START + FERRY_BOOT_BLOCK_OFFSET);
     node.journal = &journal;
     node.running = FERRY_SLOT_NONE;
     node.reset_cause = cause;
-    stm32f4_describe(&node);
+    stm32_describe(&node);
 }
 
 static void start_endpoint(void)
 {
-    ferry_endpoint_init(&endpoint, &node, &stm32f4_transports[0]->stream, messages[0],
+    ferry_endpoint_init(&endpoint, &node, &stm32_transports[0]->stream, messages[0],
                         sizeof(messages[0]));
-    for (size_t i = 1; i < stm32f4_transport_count; i++) {
-        ferry_endpoint_add(&endpoint, &lines[i], &stm32f4_transports[i]->stream, messages[i],
+    for (size_t i = 1; i < stm32_transport_count; i++) {
+        ferry_endpoint_add(&endpoint, &lines[i], &stm32_transports[i]->stream, messages[i],
                            sizeof(messages[i]));
     }
 }
@@ -75,24 +75,24 @@ static void listen(uint32_t start_ms, bool for_ever)
         more = ferry_endpoint_step(&endpoint);
         events = ferry_endpoint_events(&endpoint);
         if ((events & FERRY_EVENT_RESET) != 0) {
-            stm32f4_reset_marked((events & FERRY_EVENT_UPDATE) != 0 ? FERRY_RESET_UPDATE : 0);
+            stm32_reset_marked((events & FERRY_EVENT_UPDATE) != 0 ? FERRY_RESET_UPDATE : 0);
         }
-        stm32f4_led_set(STM32F4_LED_BOOT, !window.for_ever || now_ms() / BLINK_MS % 2 == 0);
-        stm32f4_led_set(STM32F4_LED_DATA, endpoint.receiver.install.next / 1024 % 2 != 0);
+        stm32_led_set(STM32_LED_BOOT, !window.for_ever || now_ms() / BLINK_MS % 2 == 0);
+        stm32_led_set(STM32_LED_DATA, endpoint.receiver.install.next / 1024 % 2 != 0);
         if (!more) {
-            stm32f4_pause();
+            stm32_pause();
         }
     } while (ferry_listen_step(&window, events, more, now_ms()));
 }
 
 static _Noreturn void depart(const struct ferry_departure *departure)
 {
-    stm32f4_led_set(departure->slot == FERRY_SLOT_A ? STM32F4_LED_TO_A : STM32F4_LED_TO_B, true);
-    stm32f4_handover_write(&node);
+    stm32_led_set(departure->slot == FERRY_SLOT_A ? STM32_LED_TO_A : STM32_LED_TO_B, true);
+    stm32_handover_write(&node);
     if (departure->trial) {
-        stm32f4_watchdog_start();
+        stm32_watchdog_start();
     }
-    stm32f4_jump(departure->vectors);
+    stm32_jump(departure->vectors);
 }
 
 int main(void)

@@ -5,7 +5,7 @@
  */
 #include "behaviour.h"
 #include "board.h"
-#include "stm32f4.h"
+#include "chip.h"
 
 enum { SR_WRPERR = BIT(4) };
 
@@ -26,7 +26,7 @@ static void start(void)
     FLASH_REGS->CR |= FLASH_CR_STRT;
     bool erase_refused = was_refused();
     FLASH_REGS->CR = FLASH_CR_PSIZE32 | FLASH_CR_PG;
-    *(stm32f4_reg *)BOARD_BOOTLOADER_START = 0;
+    *(stm32_reg *)BOARD_BOOTLOADER_START = 0;
     bool write_refused = was_refused();
     FLASH_REGS->CR = FLASH_CR_LOCK;
     while (!erase_refused || !write_refused) {

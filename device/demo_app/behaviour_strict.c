@@ -5,11 +5,11 @@
  */
 #include "behaviour.h"
 #include "board.h"
-#include "stm32f4.h"
+#include "chip.h"
 #include "port.h"
 
 struct expectation {
-    stm32f4_reg *reg;
+    stm32_reg *reg;
     uint32_t mask;
     uint32_t value;
 };
@@ -116,7 +116,7 @@ static void compare(const struct expectation *list, size_t count)
     for (size_t i = 0; i < count; i++) {
         if ((*list[i].reg & list[i].mask) != list[i].value) {
             strict_difference = &list[i];
-            stm32f4_reset();
+            stm32_reset();
         }
     }
 }
@@ -131,7 +131,7 @@ static void compare_core(void)
     uint32_t slot = ferry_board_slot_of(&FERRY_BOARD_SYMBOL, (uint32_t)(uintptr_t)compare_core);
     uint32_t vectors = FERRY_BOARD_SYMBOL.slots[slot].start + FERRY_IMAGE_PADDED_SIZE;
     if ((primask | control | basepri) != 0 || SCB_REGS->VTOR != vectors) {
-        stm32f4_reset();
+        stm32_reset();
     }
 }
 
@@ -141,7 +141,7 @@ static void compare_leds(void)
         if (leds[i].port == 0) {
             continue;
         }
-        RCC_REGS->AHB1ENR |= RCC_AHB1_GPIO(GPIO_NUMBER(leds[i].port));
+        RCC_REGS->AHB1ENR |= RCC_GPIO(GPIO_NUMBER(leds[i].port));
         (void)RCC_REGS->AHB1ENR;
         const struct expectation led[] = {PIN(leds[i].port, leds[i].pin)};
         compare(led, sizeof led / sizeof led[0]);
@@ -153,9 +153,9 @@ static void start(void)
     compare_core();
     compare(core_state, sizeof core_state / sizeof core_state[0]);
     compare_leds();
-    RCC_REGS->AHB1ENR |= RCC_AHB1_GPIO(GPIO_NUMBER(BOARD_UART_PORT)) |
-                         RCC_AHB1_GPIO(GPIO_NUMBER(BOARD_SPI_PORT)) |
-                         RCC_AHB1_GPIO(GPIO_NUMBER(BOARD_I2C_PORT)) | RCC_AHB1_DMA1 | RCC_AHB1_DMA2;
+    RCC_REGS->AHB1ENR |= RCC_GPIO(GPIO_NUMBER(BOARD_UART_PORT)) |
+                         RCC_GPIO(GPIO_NUMBER(BOARD_SPI_PORT)) |
+                         RCC_GPIO(GPIO_NUMBER(BOARD_I2C_PORT)) | RCC_AHB1_DMA1 | RCC_AHB1_DMA2;
     RCC_REGS->BOARD_UART_ENR |= BOARD_UART_CLOCK;
     RCC_REGS->BOARD_SPI_ENR |= BOARD_SPI_CLOCK;
     RCC_REGS->APB1ENR |= RCC_APB1_PWR | BOARD_I2C_CLOCK;

@@ -14,13 +14,13 @@ enum {
 };
 
 __attribute__((section(".ring"),
-               aligned(4))) static uint8_t rings[STM32F4_TRANSPORTS_MAX][2 * BOARD_APP_RING_HALF];
+               aligned(4))) static uint8_t rings[STM32_TRANSPORTS_MAX][2 * BOARD_APP_RING_HALF];
 
 static struct {
     struct ferry_agent agent;
     struct demo_self_test self_test;
-    struct ferry_line lines[STM32F4_TRANSPORTS_MAX]; /* the first is in the agent */
-    uint8_t messages[STM32F4_TRANSPORTS_MAX][FERRY_MESSAGE_MAX + FERRY_FRAME_CRC_SIZE];
+    struct ferry_line lines[STM32_TRANSPORTS_MAX]; /* the first is in the agent */
+    uint8_t messages[STM32_TRANSPORTS_MAX][FERRY_MESSAGE_MAX + FERRY_FRAME_CRC_SIZE];
     bool link_seen; /* a valid frame arrived */
     bool updated;   /* an update was accepted, at updated_ms */
     uint32_t updated_ms;
@@ -30,32 +30,32 @@ int main(void);
 
 static uint32_t now_ms(void)
 {
-    return stm32f4_clock.now_ms(NULL);
+    return stm32_clock.now_ms(NULL);
 }
 
 static void describe(struct ferry_node *node)
 {
-    stm32f4_describe(node);
-    (void)stm32f4_handover_read(node);
+    stm32_describe(node);
+    (void)stm32_handover_read(node);
 }
 
 static int start_agent(void)
 {
     struct ferry_agent_config config = {
-        .flash = &stm32f4_flash,
-        .stream = &stm32f4_transports[0]->stream,
-        .clock = &stm32f4_clock,
+        .flash = &stm32_flash,
+        .stream = &stm32_transports[0]->stream,
+        .clock = &stm32_clock,
         .board = &FERRY_BOARD_SYMBOL,
         .buffer = app.messages[0],
         .buffer_size = sizeof app.messages[0],
         .here = (const void *)(uintptr_t)main,
-        .feed = stm32f4_watchdog_feed,
+        .feed = stm32_watchdog_feed,
         .describe = describe,
         .confirm_timeout_ms = demo_behaviour.confirm_timeout_ms,
     };
     int status = ferry_agent_init(&app.agent, &config);
-    for (size_t i = 1; status == FERRY_OK && i < stm32f4_transport_count; i++) {
-        ferry_endpoint_add(&app.agent.endpoint, &app.lines[i], &stm32f4_transports[i]->stream,
+    for (size_t i = 1; status == FERRY_OK && i < stm32_transport_count; i++) {
+        ferry_endpoint_add(&app.agent.endpoint, &app.lines[i], &stm32_transports[i]->stream,
                            app.messages[i], sizeof app.messages[i]);
     }
     return status;
@@ -65,8 +65,8 @@ static void show(void)
 {
     const struct ferry_agent *agent = &app.agent;
     bool in_a = agent->node.running == FERRY_SLOT_A;
-    stm32f4_led_set(in_a ? STM32F4_LED_APP_A : STM32F4_LED_APP_B, now_ms() / BLINK_MS % 2 == 0);
-    stm32f4_led_set(STM32F4_LED_DATA, agent->endpoint.receiver.install.next / 1024 % 2 != 0);
+    stm32_led_set(in_a ? STM32_LED_APP_A : STM32_LED_APP_B, now_ms() / BLINK_MS % 2 == 0);
+    stm32_led_set(STM32_LED_DATA, agent->endpoint.receiver.install.next / 1024 % 2 != 0);
 }
 
 static void handle(uint32_t events)
@@ -80,7 +80,7 @@ static void handle(uint32_t events)
     }
     if ((events & FERRY_EVENT_RESET) != 0 ||
         (app.updated && now_ms() - app.updated_ms >= RESTART_MS)) {
-        stm32f4_reset_marked((events & FERRY_EVENT_UPDATE) != 0 ? FERRY_RESET_UPDATE : 0);
+        stm32_reset_marked((events & FERRY_EVENT_UPDATE) != 0 ? FERRY_RESET_UPDATE : 0);
     }
 }
 
@@ -93,7 +93,7 @@ static bool confirm_when_tested(void)
     }
     int status = demo_self_test_step(&app.self_test, app.link_seen);
     if (status == FERRY_OK && ferry_agent_confirm(&app.agent) == FERRY_JOURNAL_FULL) {
-        stm32f4_reset(); /* the bootloader makes room; the next start confirms */
+        stm32_reset(); /* the bootloader makes room; the next start confirms */
     }
     return status == FERRY_MORE && app.self_test.stage != DEMO_TEST_LINK;
 }
@@ -101,12 +101,12 @@ static bool confirm_when_tested(void)
 int main(void)
 {
     demo_behaviour.start();
-    stm32f4_clock_start();
-    stm32f4_tick_start();
-    stm32f4_led_start();
-    stm32f4_transports_start(rings[0], BOARD_APP_RING_HALF, 0);
+    stm32_clock_start();
+    stm32_tick_start();
+    stm32_led_start();
+    stm32_transports_start(rings[0], BOARD_APP_RING_HALF, 0);
     if (start_agent() != FERRY_OK) {
-        stm32f4_reset();
+        stm32_reset();
     }
     demo_self_test_begin(&app.self_test, &app.agent.node);
     for (;;) {

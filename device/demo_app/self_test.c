@@ -1,6 +1,6 @@
 #include "self_test.h"
 #include "port.h"
-#include "stm32f4.h"
+#include "cortex_m4.h"
 
 #include <string.h>
 
@@ -12,15 +12,15 @@ enum { CLOCK_TEST_MS = 10, CLOCK_TOLERANCE = 20 /* 1/20 = 5 % */, HASH_SLICE = 1
  */
 static int test_clock(void)
 {
-    uint32_t expected = stm32f4_core_hz() / 1000 * CLOCK_TEST_MS;
-    uint32_t edge_ms = stm32f4_clock.now_ms(NULL) + 1;
+    uint32_t expected = stm32_core_hz() / 1000 * CLOCK_TEST_MS;
+    uint32_t edge_ms = stm32_clock.now_ms(NULL) + 1;
     uint32_t polls = expected; /* ends also if SysTick does not advance */
 
-    while (stm32f4_clock.now_ms(NULL) != edge_ms && polls > 0) {
+    while (stm32_clock.now_ms(NULL) != edge_ms && polls > 0) {
         polls--;
     }
     uint32_t first = DWT_CYCCNT;
-    while (stm32f4_clock.now_ms(NULL) - edge_ms < CLOCK_TEST_MS && polls > 0) {
+    while (stm32_clock.now_ms(NULL) - edge_ms < CLOCK_TEST_MS && polls > 0) {
         polls--;
     }
     uint32_t cycles = DWT_CYCCNT - first;

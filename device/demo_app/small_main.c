@@ -29,7 +29,7 @@ int main(void);
 
 static const struct ferry_stream *stream(void)
 {
-    return &stm32f4_transports[0]->stream;
+    return &stm32_transports[0]->stream;
 }
 
 static void say(size_t size)
@@ -56,7 +56,7 @@ static void answer(void)
         say(ferry_message_write_info(app.reply, tag, &info));
     } else if (ferry_message_type(app.message) == FERRY_RESET) {
         say(ferry_message_write_verdict(app.reply, FERRY_RESULT, tag, FERRY_OK));
-        stm32f4_reset();
+        stm32_reset();
     }
 }
 
@@ -75,7 +75,7 @@ static void serve(void)
 static void start_node(void)
 {
     app.node = (struct ferry_node){
-        .flash = &stm32f4_flash,
+        .flash = &stm32_flash,
         .board = &FERRY_BOARD_SYMBOL,
         .block =
             (const struct ferry_boot_block *)(BOARD_BOOTLOADER_START + FERRY_BOOT_BLOCK_OFFSET),
@@ -83,9 +83,9 @@ static void start_node(void)
         .running = ferry_board_slot_of(&FERRY_BOARD_SYMBOL, (uint32_t)(uintptr_t)main),
     };
     app.install.node = &app.node;
-    stm32f4_describe(&app.node);
-    if (ferry_journal_open(&app.journal, &stm32f4_flash, &FERRY_BOARD_SYMBOL) != FERRY_OK) {
-        stm32f4_reset();
+    stm32_describe(&app.node);
+    if (ferry_journal_open(&app.journal, &stm32_flash, &FERRY_BOARD_SYMBOL) != FERRY_OK) {
+        stm32_reset();
     }
 }
 
@@ -98,7 +98,7 @@ static bool on_trial(void)
 static void confirm(void)
 {
     if (ferry_install_confirm(&app.install, app.journal.state.hash) != FERRY_OK) {
-        stm32f4_reset(); /* the bootloader makes room; the next start confirms */
+        stm32_reset(); /* the bootloader makes room; the next start confirms */
     }
 }
 
@@ -107,9 +107,9 @@ int main(void)
     bool silent = !demo_behaviour.confirms; /* then the watchdog ends the trial */
 
     demo_behaviour.start();
-    stm32f4_clock_start();
-    stm32f4_tick_start();
-    stm32f4_transports_start(ring, RING_HALF, 0);
+    stm32_clock_start();
+    stm32_tick_start();
+    stm32_transports_start(ring, RING_HALF, 0);
     ferry_frame_decoder_init(&app.decoder, app.message, sizeof app.message);
     start_node();
     if (on_trial() && !silent) {
@@ -118,7 +118,7 @@ int main(void)
     for (;;) {
         serve();
         if (!on_trial()) {
-            stm32f4_watchdog_feed();
+            stm32_watchdog_feed();
         }
         __asm__ volatile("wfi"); /* until the next tick, 1 ms at most */
     }

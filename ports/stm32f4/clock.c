@@ -1,7 +1,7 @@
 /* Core clock: HSE -> PLL, or HSI -> PLL (RM0383, sections 3.4, 5.1.3 and 6.2). */
 #include "board.h"
 #include "port.h"
-#include "stm32f4.h"
+#include "chip.h"
 
 /* One poll takes 6 cycles or more, so these are at least 50 ms at HSI's 16 MHz. A crystal starts in
  * about 2 ms (DS10314, 6.3.8), the PLL locks within 300 us. */
@@ -33,7 +33,7 @@ static bool start_pll(uint32_t input)
 _Static_assert(RCC_CR_HSERDY == RCC_CR_HSEON << 1 && RCC_CR_PLLRDY == RCC_CR_PLLON << 1,
                "as start_source has it");
 
-void stm32f4_clock_start(void)
+void stm32_clock_start(void)
 {
     /* The regulator's scale is taken over when the PLL starts (section 5.1.3). */
     if (BOARD_PWR_VOS != BOARD_PWR_VOS_RESET) {
@@ -55,20 +55,10 @@ void stm32f4_clock_start(void)
     }
 }
 
-enum stm32f4_clock_source stm32f4_clock_source(void)
+enum stm32_clock_source stm32_clock_source(void)
 {
     if ((RCC_REGS->CFGR & RCC_CFGR_SWS_MASK) != RCC_CFGR_SWS_PLL) {
-        return STM32F4_CLOCK_HSI;
+        return STM32_CLOCK_HSI;
     }
-    return (RCC_REGS->PLLCFGR & RCC_PLLCFGR_HSE) != 0 ? STM32F4_CLOCK_HSE : STM32F4_CLOCK_HSI_PLL;
-}
-
-uint32_t stm32f4_by_clock(uint32_t normal, uint32_t on_hsi)
-{
-    return stm32f4_clock_source() == STM32F4_CLOCK_HSI ? on_hsi : normal;
-}
-
-uint32_t stm32f4_core_hz(void)
-{
-    return stm32f4_by_clock(BOARD_CORE_HZ, STM32F4_HSI_HZ);
+    return (RCC_REGS->PLLCFGR & RCC_PLLCFGR_HSE) != 0 ? STM32_CLOCK_HSE : STM32_CLOCK_HSI_PLL;
 }

@@ -53,8 +53,8 @@ static int finish(void)
 static int flash_read(void *ctx, uint32_t address, void *out, size_t size)
 {
     (void)ctx;
-    stm32f4_flash_serve(); /* whole slots are read, and hashed, between two looks at the transports
-                            */
+    stm32_flash_serve(); /* whole slots are read, and hashed, between two looks at the transports
+                          */
     memcpy(out, (const void *)address, size);
     return FERRY_OK;
 }
@@ -66,9 +66,9 @@ static int flash_program(void *ctx, uint32_t address, const void *data, size_t s
     unlock(FLASH_CR_PG);
     for (size_t done = 0; done < size; done += 4) {
         if (done % SERVED_BYTES == 0) {
-            stm32f4_flash_serve();
+            stm32_flash_serve();
         }
-        *(stm32f4_reg *)(address + done) = ferry_get_u32(bytes + done);
+        *(stm32_reg *)(address + done) = ferry_get_u32(bytes + done);
         wait_ready();
         if ((FLASH_REGS->SR & FLASH_SR_ERRORS) != 0) {
             break; /* the rest is untouched, as the contract says */
@@ -80,11 +80,11 @@ static int flash_program(void *ctx, uint32_t address, const void *data, size_t s
 static int flash_erase(void *ctx, uint32_t sector)
 {
     (void)ctx;
-    stm32f4_watchdog_feed();
+    stm32_watchdog_feed();
     unlock(FLASH_CR_SER | FLASH_CR_SNB(sector));
-    stm32f4_flash_start_erase();
+    stm32_flash_start_erase();
     return finish();
 }
 
-const struct ferry_flash stm32f4_flash = {
+const struct ferry_flash stm32_flash = {
     .read = flash_read, .program = flash_program, .erase = flash_erase};

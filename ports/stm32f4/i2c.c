@@ -22,13 +22,13 @@ static struct {
     uint32_t size; /* bytes of answers in it */
     uint32_t sent; /* of them, taken by the master */
     bool reading;  /* the master reads */
-    struct stm32f4_ring ring;
+    struct stm32_ring ring;
 } i2c;
 
-static const struct stm32f4_ring_wiring wiring = {.dma = BOARD_I2C_DMA,
-                                                  .source = &BOARD_I2C->DR,
-                                                  .stream = BOARD_I2C_RX_STREAM,
-                                                  .channel = BOARD_I2C_DMA_CHANNEL};
+static const struct stm32_ring_wiring wiring = {.dma = BOARD_I2C_DMA,
+                                                .source = &BOARD_I2C->DR,
+                                                .stream = BOARD_I2C_RX_STREAM,
+                                                .channel = BOARD_I2C_DMA_CHANNEL};
 
 #define MHZ(apb_hz) ((apb_hz) / 1000000U)
 
@@ -37,18 +37,18 @@ static void i2c_start(void)
     RCC_REGS->AHB1ENR |= BOARD_I2C_DMA_CLOCK;
     RCC_REGS->APB1ENR |= BOARD_I2C_CLOCK;
     (void)RCC_REGS->APB1ENR;
-    stm32f4_pin_open_drain(BOARD_I2C_PORT, BOARD_I2C_SCL_PIN, BOARD_I2C_AF);
-    stm32f4_pin_open_drain(BOARD_I2C_PORT, BOARD_I2C_SDA_PIN, BOARD_I2C_AF);
+    stm32_pin_open_drain(BOARD_I2C_PORT, BOARD_I2C_SCL_PIN, BOARD_I2C_AF);
+    stm32_pin_open_drain(BOARD_I2C_PORT, BOARD_I2C_SDA_PIN, BOARD_I2C_AF);
     BOARD_I2C->CR2 =
-        stm32f4_by_clock(MHZ(BOARD_CORE_HZ / BOARD_APB1_DIV), MHZ(STM32F4_HSI_HZ)) | I2C_CR2_DMAEN;
+        stm32_by_clock(MHZ(BOARD_CORE_HZ / BOARD_APB1_DIV), MHZ(STM32_HSI_HZ)) | I2C_CR2_DMAEN;
     BOARD_I2C->OAR1 = I2C_OAR1_ALWAYS | BOARD_I2C_ADDRESS << 1;
-    stm32f4_ring_start(&i2c.ring, &wiring);
+    stm32_ring_start(&i2c.ring, &wiring);
     BOARD_I2C->CR1 = I2C_CR1_PE;
     BOARD_I2C->CR1 |= I2C_CR1_ACK; /* can be set only while PE is (section 18.6.1) */
 }
 
 /* The next byte of the answers, or padding. */
-STM32F4_RAMCODE static void give(void)
+STM32_RAMCODE static void give(void)
 {
     uint8_t byte = 0;
     if (i2c.sent < i2c.size) {
@@ -60,7 +60,7 @@ STM32F4_RAMCODE static void give(void)
 }
 
 /* Answers the bus. Also the `while busy` of this transport: in RAM, calls nothing in flash. */
-STM32F4_RAMCODE static void while_busy(void)
+STM32_RAMCODE static void while_busy(void)
 {
     uint32_t sr1 = BOARD_I2C->SR1;
     if ((sr1 & (I2C_SR1_AF | I2C_SR1_ERRORS)) !=
@@ -68,7 +68,7 @@ STM32F4_RAMCODE static void while_busy(void)
         BOARD_I2C->SR1 = ~(I2C_SR1_AF | I2C_SR1_ERRORS); /* cleared by 0 */
         i2c.reading = false;
     }
-    uint32_t cr1 = I2C_CR1_PE | (stm32f4_ring_is_full(&i2c.ring) ? 0 : I2C_CR1_ACK);
+    uint32_t cr1 = I2C_CR1_PE | (stm32_ring_is_full(&i2c.ring) ? 0 : I2C_CR1_ACK);
     if ((sr1 & I2C_SR1_STOPF) != 0 || cr1 != BOARD_I2C->CR1) {
         BOARD_I2C->CR1 = cr1; /* after SR1 was read, clears STOPF */
     }
@@ -84,7 +84,7 @@ STM32F4_RAMCODE static void while_busy(void)
 static size_t i2c_read(void *ctx, uint8_t *out, size_t max)
 {
     while_busy();
-    return stm32f4_ring_read(ctx, out, max);
+    return stm32_ring_read(ctx, out, max);
 }
 
 static size_t i2c_write(void *ctx, const uint8_t *data, size_t size)
@@ -108,10 +108,10 @@ static bool i2c_idle(void *ctx)
     return i2c.sent == i2c.size && !i2c.reading;
 }
 
-struct stm32f4_transport stm32f4_i2c = {.start = i2c_start,
-                                        .while_busy = while_busy,
-                                        .stream = {.ctx = &i2c.ring,
-                                                   .read = i2c_read,
-                                                   .write = i2c_write,
-                                                   .idle = i2c_idle,
-                                                   .claim = stm32f4_ring_claim}};
+struct stm32_transport stm32_i2c = {.start = i2c_start,
+                                    .while_busy = while_busy,
+                                    .stream = {.ctx = &i2c.ring,
+                                               .read = i2c_read,
+                                               .write = i2c_write,
+                                               .idle = i2c_idle,
+                                               .claim = stm32_ring_claim}};

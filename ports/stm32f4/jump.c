@@ -1,18 +1,9 @@
 /* Leaves the chip as a reset would, then starts an image (PM0214, sections 2.3.4 and 4.4.4). */
 #include "board.h"
 #include "port.h"
-#include "stm32f4.h"
+#include "chip.h"
 
 extern char link_stack_guard[]; /* from memory.ld.in */
-
-_Noreturn void stm32f4_reset(void)
-{
-    stm32f4_barrier();
-    SCB_REGS->AIRCR = SCB_AIRCR_RESET;
-    stm32f4_barrier();
-    for (;;) {
-    }
-}
 
 /* Resets what is switched on: nothing else can have been used. */
 static void reset_peripherals(void)
@@ -42,12 +33,12 @@ static void reset_clock(void)
     FLASH_REGS->ACR = 0;
 }
 
-void stm32f4_stack_guard(void)
+void stm32_stack_guard(void)
 {
     MPU_REGS->RBAR = (uint32_t)link_stack_guard; /* of region 0, which is selected after a reset */
     MPU_REGS->RASR = MPU_RASR_NO_ACCESS | MPU_RASR_SIZE(10) | MPU_RASR_ENABLE; /* 2^10 bytes */
     MPU_REGS->CTRL = MPU_CTRL_ENABLE | MPU_CTRL_PRIVDEFENA;
-    stm32f4_barrier();
+    stm32_barrier();
 }
 
 /* SysTick and NVIC are as after the reset: the bootloader uses no interrupt. */
@@ -59,7 +50,7 @@ static void reset_core(void)
     DEMCR &= ~DEMCR_TRCENA;
 }
 
-_Noreturn void stm32f4_jump(uint32_t vectors)
+_Noreturn void stm32_jump(uint32_t vectors)
 {
     const uint32_t *table = (const uint32_t *)vectors;
     uint32_t stack = table[0];
@@ -69,7 +60,7 @@ _Noreturn void stm32f4_jump(uint32_t vectors)
     reset_peripherals();
     reset_core();
     SCB_REGS->VTOR = vectors;
-    stm32f4_barrier();
+    stm32_barrier();
     __asm__ volatile("msr msp, %0\n\t"
                      "isb\n\t"
                      "bx %1"

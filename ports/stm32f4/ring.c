@@ -2,13 +2,13 @@
 
 #include <string.h>
 
-void stm32f4_ring_restart(struct stm32f4_ring *ring)
+void stm32_ring_restart(struct stm32_ring *ring)
 {
-    struct stm32f4_dma_stream *stream = ring->stream;
+    struct stm32_dma_stream *stream = ring->stream;
     stream->CR = 0;
     while ((stream->CR & DMA_CR_EN) != 0) { /* a transfer under way ends first */
     }
-    stm32f4_dma_clear(ring->wiring->dma, ring->wiring->stream);
+    stm32_dma_clear(ring->wiring->dma, ring->wiring->stream);
     ring->taken = 0;
     stream->PAR = (uint32_t)ring->wiring->source;
     stream->M0AR = (uint32_t)ring->memory;
@@ -20,7 +20,7 @@ void stm32f4_ring_restart(struct stm32f4_ring *ring)
 
 /* Where DMA writes next. Memory and counter change together, but are read one after the other. A
  * part of its callers, as one of them runs from RAM. */
-__attribute__((always_inline)) static inline uint32_t position(const struct stm32f4_ring *ring)
+__attribute__((always_inline)) static inline uint32_t position(const struct stm32_ring *ring)
 {
     uint32_t memory, left;
     do {
@@ -31,23 +31,23 @@ __attribute__((always_inline)) static inline uint32_t position(const struct stm3
     return at < 2 * ring->half ? at : 0;
 }
 
-STM32F4_RAMCODE bool stm32f4_ring_is_full(const struct stm32f4_ring *ring)
+STM32_RAMCODE bool stm32_ring_is_full(const struct stm32_ring *ring)
 {
     uint32_t at = position(ring);
     uint32_t fill = at - ring->taken + (at < ring->taken ? 2 * ring->half : 0);
     return fill > ring->half + ring->half / 2;
 }
 
-void stm32f4_ring_start(struct stm32f4_ring *ring, const struct stm32f4_ring_wiring *wiring)
+void stm32_ring_start(struct stm32_ring *ring, const struct stm32_ring_wiring *wiring)
 {
     ring->wiring = wiring;
     ring->stream = &wiring->dma->stream[wiring->stream];
-    stm32f4_ring_restart(ring);
+    stm32_ring_restart(ring);
 }
 
-size_t stm32f4_ring_read(void *ctx, uint8_t *out, size_t max)
+size_t stm32_ring_read(void *ctx, uint8_t *out, size_t max)
 {
-    struct stm32f4_ring *ring = ctx;
+    struct stm32_ring *ring = ctx;
     uint32_t end = position(ring);
     uint32_t count = (end < ring->taken ? 2 * ring->half : end) - ring->taken; /* up to the wrap */
     count = count < max ? count : (uint32_t)max;

@@ -28,13 +28,13 @@ static struct {
     uint32_t at;     /* where the DMA was when last looked at */
     uint32_t queued; /* bytes from there until the last answer has left the chip */
     uint8_t doubt;   /* 0: none; else filler bytes to come, and 1, until the SPI is realigned */
-    struct stm32f4_ring ring;
+    struct stm32_ring ring;
 } spi;
 
-static const struct stm32f4_ring_wiring wiring = {.dma = BOARD_SPI_DMA,
-                                                  .source = &BOARD_SPI->DR,
-                                                  .stream = BOARD_SPI_RX_STREAM,
-                                                  .channel = BOARD_SPI_DMA_CHANNEL};
+static const struct stm32_ring_wiring wiring = {.dma = BOARD_SPI_DMA,
+                                                .source = &BOARD_SPI->DR,
+                                                .stream = BOARD_SPI_RX_STREAM,
+                                                .channel = BOARD_SPI_DMA_CHANNEL};
 
 #define TX_STREAM (&BOARD_SPI_DMA->stream[BOARD_SPI_TX_STREAM])
 
@@ -63,10 +63,10 @@ static void spi_start(void)
     RCC_REGS->BOARD_SPI_ENR |= BOARD_SPI_CLOCK;
     (void)RCC_REGS->BOARD_SPI_ENR;
     for (unsigned pin = 0; pin < PINS; pin++) { /* pulled up: without a master NSS stays high */
-        stm32f4_pin(BOARD_SPI_PORT, BOARD_SPI_NSS_PIN + pin, BOARD_SPI_AF);
+        stm32_pin(BOARD_SPI_PORT, BOARD_SPI_NSS_PIN + pin, BOARD_SPI_AF);
     }
-    stm32f4_ring_start(&spi.ring, &wiring);
-    stm32f4_spi.stream.rx_capacity_bytes /= 4; /* the rest takes what the master clocks to listen */
+    stm32_ring_start(&spi.ring, &wiring);
+    stm32_spi.stream.rx_capacity_bytes /= 4; /* the rest takes what the master clocks to listen */
     TX_STREAM->PAR = (uint32_t)&BOARD_SPI->DR;
     TX_STREAM->M0AR = (uint32_t)spi.tx;
     TX_STREAM->NDTR = TX_SIZE;
@@ -78,7 +78,7 @@ static void spi_start(void)
 
 /* Zeroes what the DMA has sent since the last look, and what it sends meanwhile: an answer is put
  * ahead of where this ends. */
-STM32F4_RAMCODE static void clear_sent(void)
+STM32_RAMCODE static void clear_sent(void)
 {
     while (spi.at != (TX_SIZE - TX_STREAM->NDTR) % TX_SIZE) {
         spi.tx[spi.at] = 0;
@@ -88,10 +88,10 @@ STM32F4_RAMCODE static void clear_sent(void)
 }
 
 /* Keeps the send ring clean, and stops reception before it laps. */
-STM32F4_RAMCODE static void while_busy(void)
+STM32_RAMCODE static void while_busy(void)
 {
     clear_sent();
-    if (stm32f4_ring_is_full(&spi.ring)) {
+    if (stm32_ring_is_full(&spi.ring)) {
         spi.ring.stream->CR &= ~DMA_CR_EN;
     }
 }
@@ -102,7 +102,7 @@ STM32F4_RAMCODE static void while_busy(void)
 static void resume(void)
 {
     if ((spi.ring.stream->CR & DMA_CR_EN) == 0) {
-        stm32f4_ring_restart(&spi.ring);
+        stm32_ring_restart(&spi.ring);
     }
     if ((BOARD_SPI->SR & SPI_SR_OVR) != 0) {
         (void)BOARD_SPI->DR; /* DR then SR ends it (section 20.3.10) */
@@ -137,7 +137,7 @@ static void realign(void)
 static size_t spi_read(void *ctx, uint8_t *out, size_t max)
 {
     while_busy();
-    size_t count = stm32f4_ring_read(ctx, out, max);
+    size_t count = stm32_ring_read(ctx, out, max);
     judge(out, count);
     if (count == 0) {
         resume();
@@ -180,10 +180,10 @@ static bool spi_idle(void *ctx)
     return spi.queued <= stopped;
 }
 
-struct stm32f4_transport stm32f4_spi = {.start = spi_start,
-                                        .while_busy = while_busy,
-                                        .stream = {.ctx = &spi.ring,
-                                                   .read = spi_read,
-                                                   .write = spi_write,
-                                                   .idle = spi_idle,
-                                                   .claim = stm32f4_ring_claim}};
+struct stm32_transport stm32_spi = {.start = spi_start,
+                                    .while_busy = while_busy,
+                                    .stream = {.ctx = &spi.ring,
+                                               .read = spi_read,
+                                               .write = spi_write,
+                                               .idle = spi_idle,
+                                               .claim = stm32_ring_claim}};

@@ -8,33 +8,33 @@ static struct {
     uint32_t own_half;
     uint8_t *memory; /* the large ring */
     uint32_t half;
-    struct stm32f4_ring *holder;
-    void (*serve[STM32F4_TRANSPORTS_MAX])(void); /* `while_busy` of each transport */
+    struct stm32_ring *holder;
+    void (*serve[STM32_TRANSPORTS_MAX])(void); /* `while_busy` of each transport */
 } shared;
 
 static void (*while_busy)(void);
 
 /* Any transport may be spoken to, whichever holds the transfer, also while a slot is verified:
  * SPI's ring would lap and its last answer go out again, and I2C's clock be held. */
-STM32F4_RAMCODE static void serve_all(void)
+STM32_RAMCODE static void serve_all(void)
 {
-    for (int i = 0; i < STM32F4_TRANSPORTS_MAX; i++) {
+    for (int i = 0; i < STM32_TRANSPORTS_MAX; i++) {
         if (shared.serve[i] != NULL) {
             shared.serve[i]();
         }
     }
 }
 
-static void move(struct stm32f4_ring *ring, uint8_t *memory, uint32_t half)
+static void move(struct stm32_ring *ring, uint8_t *memory, uint32_t half)
 {
     ring->memory = memory;
     ring->half = half;
-    stm32f4_ring_restart(ring);
+    stm32_ring_restart(ring);
 }
 
-void stm32f4_ring_claim(void *ctx)
+void stm32_ring_claim(void *ctx)
 {
-    struct stm32f4_ring *ring = ctx;
+    struct stm32_ring *ring = ctx;
     if (shared.holder == ring || shared.half == 0) {
         return;
     }
@@ -45,13 +45,13 @@ void stm32f4_ring_claim(void *ctx)
     move(ring, shared.memory, shared.half);
 }
 
-void stm32f4_transports_start(uint8_t *memory, uint32_t own_half, uint32_t shared_half)
+void stm32_transports_start(uint8_t *memory, uint32_t own_half, uint32_t shared_half)
 {
     shared.own_half = own_half;
     shared.half = shared_half;
-    for (size_t i = 0; i < stm32f4_transport_count; i++) {
-        struct stm32f4_transport *transport = stm32f4_transports[i];
-        struct stm32f4_ring *ring = transport->stream.ctx;
+    for (size_t i = 0; i < stm32_transport_count; i++) {
+        struct stm32_transport *transport = stm32_transports[i];
+        struct stm32_ring *ring = transport->stream.ctx;
         ring->memory = ring->own = memory;
         ring->half = own_half;
         memory += 2 * own_half;
@@ -70,7 +70,7 @@ void stm32f4_transports_start(uint8_t *memory, uint32_t own_half, uint32_t share
  * Starts an erase, and serves the transport until it is over. Interrupts are off: their handlers
  * stand in flash and would stall the core.
  */
-STM32F4_RAMCODE static void erase_and_serve(void)
+STM32_RAMCODE static void erase_and_serve(void)
 {
     uint32_t primask;
     __asm__ volatile("mrs %0, primask\n\tcpsid i" : "=r"(primask)::"memory");
@@ -81,7 +81,7 @@ STM32F4_RAMCODE static void erase_and_serve(void)
     __asm__ volatile("msr primask, %0" ::"r"(primask) : "memory");
 }
 
-void stm32f4_flash_start_erase(void)
+void stm32_flash_start_erase(void)
 {
     if (while_busy != NULL) {
         erase_and_serve();
@@ -90,7 +90,7 @@ void stm32f4_flash_start_erase(void)
     }
 }
 
-void stm32f4_flash_serve(void)
+void stm32_flash_serve(void)
 {
     if (while_busy != NULL) {
         while_busy();
@@ -99,7 +99,7 @@ void stm32f4_flash_serve(void)
 
 enum { PAUSE_TURNS = 500 }; /* of 2 to 4 cycles */
 
-void stm32f4_pause(void)
+void stm32_pause(void)
 {
     for (int i = 0; i < PAUSE_TURNS; i++) {
         __asm__ volatile("");

@@ -4,30 +4,30 @@
  */
 #include "ring.h"
 
-void stm32f4_ring_claim(void *ctx)
+void stm32_ring_claim(void *ctx)
 {
     (void)ctx;
 }
 
-void stm32f4_transports_start(uint8_t *memory, uint32_t own_half, uint32_t shared_half)
+void stm32_transports_start(uint8_t *memory, uint32_t own_half, uint32_t shared_half)
 {
-    struct stm32f4_ring *ring = stm32f4_uart.stream.ctx;
+    struct stm32_ring *ring = stm32_uart.stream.ctx;
     ring->memory = memory;
     ring->half = own_half + shared_half;
-    stm32f4_uart.stream.rx_capacity_bytes =
+    stm32_uart.stream.rx_capacity_bytes =
         2 * (own_half + shared_half) - 1; /* a full ring would look empty */
-    stm32f4_uart.start();
+    stm32_uart.start();
 }
 
-void stm32f4_flash_start_erase(void)
+void stm32_flash_start_erase(void)
 {
     FLASH_REGS->CR |= FLASH_CR_STRT;
 }
 
-void stm32f4_flash_serve(void)
+void stm32_flash_serve(void)
 {
 }
 
-void stm32f4_pause(void)
+void stm32_pause(void)
 {
 }

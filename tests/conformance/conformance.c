@@ -13,11 +13,11 @@
 /* ---- flash ------------------------------------------------------------------------------------
  */
 
-enum { BLOCK = 64 };
+enum { BLOCK = 64, UNIT_MAX = 8 };
 
 struct place {
     const struct ferry_flash *flash;
-    uint32_t sector, start, size;
+    uint32_t sector, start, size, unit;
 };
 
 /* A pattern that differs in every byte and clears about half of the bits. */
@@ -83,7 +83,7 @@ static int check_again(const struct place *place)
     return 0;
 }
 
-/* Single words, from a source at an odd address; reads of odd size at odd addresses. */
+/* Single units, from a source at an odd address; reads of odd size at odd addresses. */
 static int check_alignment(const struct place *place)
 {
     const struct ferry_flash *flash = place->flash;
@@ -91,8 +91,8 @@ static int check_alignment(const struct place *place)
     uint32_t at = place->start + place->size / 4;
 
     fill(bytes, sizeof(bytes), 7);
-    for (uint32_t i = 0; i < BLOCK; i += 4) {
-        CHECK(flash->program(flash->ctx, at + i, bytes + 1 + i, 4) == FERRY_OK);
+    for (uint32_t i = 0; i < BLOCK; i += place->unit) {
+        CHECK(flash->program(flash->ctx, at + i, bytes + 1 + i, place->unit) == FERRY_OK);
     }
     for (uint32_t size = 1; size < 9; size++) {
         CHECK(flash->read(flash->ctx, at + 3, found, size) == FERRY_OK);
@@ -105,26 +105,27 @@ static int check_alignment(const struct place *place)
 static int check_refused(const struct place *place, uint32_t refused)
 {
     const struct ferry_flash *flash = place->flash;
-    uint8_t before[4], after[4], zeros[4] = {0, 0, 0, 0}, bytes[BLOCK];
+    uint8_t before[UNIT_MAX], after[UNIT_MAX], zeros[UNIT_MAX] = {0}, bytes[BLOCK];
 
     if (refused == 0) {
         return 0;
     }
-    CHECK(flash->read(flash->ctx, refused, before, 4) == FERRY_OK);
-    CHECK(memcmp(before, zeros, 4) != 0);
-    CHECK(flash->program(flash->ctx, refused, zeros, 4) == FERRY_FLASH);
-    CHECK(flash->read(flash->ctx, refused, after, 4) == FERRY_OK);
-    CHECK(memcmp(before, after, 4) == 0);
+    CHECK(flash->read(flash->ctx, refused, before, place->unit) == FERRY_OK);
+    CHECK(memcmp(before, zeros, place->unit) != 0);
+    CHECK(flash->program(flash->ctx, refused, zeros, place->unit) == FERRY_FLASH);
+    CHECK(flash->read(flash->ctx, refused, after, place->unit) == FERRY_OK);
+    CHECK(memcmp(before, after, place->unit) == 0);
     fill(bytes, BLOCK, 9);
     return check_program(place, 2 * BLOCK, bytes);
 }
 
 int ferry_conformance_flash(const struct ferry_flash *flash, const struct ferry_board *board,
-                            uint32_t sector, uint32_t refused)
+                            uint32_t sector, uint32_t refused, uint32_t unit)
 {
     CHECK(sector < board->sector_count);
+    CHECK(unit == 4 || unit == UNIT_MAX);
     struct ferry_range range = ferry_board_sector(board, sector);
-    struct place place = {flash, sector, range.start, range.size};
+    struct place place = {flash, sector, range.start, range.size, unit};
 
     for (int round = 0; round < 2; round++) { /* the second erase finds a sector in use */
         CHECK(flash->erase(flash->ctx, sector) == FERRY_OK);

@@ -14,11 +14,12 @@
 /*
  * Flash.
  *   sector: number of a sector that may be lost; its content is gone afterwards.
- *   refused: an address (multiple of 4) where programming has to be refused, for example in a
+ *   refused: an address (multiple of `unit`) where programming has to be refused, for example in a
  *   write-protected sector, or 0 where the port has no such place.
+ *   unit: bytes that the chip programs at once, 4 or 8.
  */
 int ferry_conformance_flash(const struct ferry_flash *flash, const struct ferry_board *board,
-                            uint32_t sector, uint32_t refused);
+                            uint32_t sector, uint32_t refused, uint32_t unit);
 
 /*
  * Clock: runs for 40 ms by itself, at most 2^27 calls; then it is right after an erase.

@@ -9,7 +9,7 @@
 enum { PAUSE = 4000 /* turns: about 150 us */ };
 
 __attribute__((section(".ring"),
-               aligned(4))) static uint8_t rings[STM32F4_TRANSPORTS_MAX][2 * BOARD_APP_RING_HALF];
+               aligned(4))) static uint8_t rings[STM32_TRANSPORTS_MAX][2 * BOARD_APP_RING_HALF];
 
 int main(void);
 
@@ -24,11 +24,11 @@ static void echo(const struct ferry_stream *stream)
 
 int main(void)
 {
-    stm32f4_clock_start();
-    stm32f4_transports_start(rings[0], BOARD_APP_RING_HALF, 0);
+    stm32_clock_start();
+    stm32_transports_start(rings[0], BOARD_APP_RING_HALF, 0);
     for (;;) {
-        for (size_t i = 0; i < stm32f4_transport_count; i++) {
-            echo(&stm32f4_transports[i]->stream);
+        for (size_t i = 0; i < stm32_transport_count; i++) {
+            echo(&stm32_transports[i]->stream);
         }
         for (int i = 0; i < PAUSE; i++) {
             __asm__ volatile("");

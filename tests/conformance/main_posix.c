@@ -126,7 +126,7 @@ int main(void)
         return 2;
     }
     kit_flash_init(&flash, &kit_board);
-    int failed = report("flash", ferry_conformance_flash(&flash.port, &kit_board, 6, 0));
+    int failed = report("flash", ferry_conformance_flash(&flash.port, &kit_board, 6, 0, 4));
     failed |= report("clock", ferry_conformance_clock(&ferry_posix_clock, NULL, 0, 0));
     failed |= report("clock and erase", check_the_check());
     failed |= report("stream", ferry_conformance_stream(&stream, &ferry_posix_clock, echo));

@@ -24,7 +24,7 @@ enum {
     FERRY_EVENT_RESET = 8,      /* reset once the answer has left the wire */
     FERRY_EVENT_CONFIRMED = 16, /* the running trial is now confirmed */
     FERRY_EVENT_ABORTED = 32,   /* the sender gave its transfer up */
-    FERRY_EVENT_UPDATE = 64     /* with RESET: into update mode (stm32f4_reset_marked) */
+    FERRY_EVENT_UPDATE = 64     /* with RESET: into update mode (stm32_reset_marked) */
 };
 
 /* The fields that are used most stand first: Thumb code reaches them with short instructions. */

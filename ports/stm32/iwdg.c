@@ -1,6 +1,6 @@
 /* Independent watchdog, RM0383 section 15.3. */
 #include "port.h"
-#include "stm32f4.h"
+#include "peripherals.h"
 
 enum {
     PRESCALER_64 = 4,        /* 32 kHz / 64 = 500 Hz */
@@ -8,7 +8,7 @@ enum {
     UPDATE_POLLS = 0x100000, /* an update takes 5 LSI cycles; it is not worth waiting for ever */
 };
 
-void stm32f4_watchdog_start(void)
+void stm32_watchdog_start(void)
 {
     IWDG_REGS->KR = IWDG_KEY_START; /* starts LSI too */
     IWDG_REGS->KR = IWDG_KEY_WRITE;
@@ -19,7 +19,7 @@ void stm32f4_watchdog_start(void)
     IWDG_REGS->KR = IWDG_KEY_FEED;
 }
 
-void stm32f4_watchdog_feed(void)
+void stm32_watchdog_feed(void)
 {
     IWDG_REGS->KR = IWDG_KEY_FEED;
 }

@@ -1,7 +1,7 @@
 /* Milliseconds from the core's cycle counter: no interrupt, no tick lost while an erase stalls. */
 #include "board.h"
 #include "port.h"
-#include "stm32f4.h"
+#include "cortex_m4.h"
 
 static struct {
     uint32_t cycles_per_ms;
@@ -9,11 +9,11 @@ static struct {
     uint32_t now_ms;
 } tick;
 
-void stm32f4_tick_start(void)
+void stm32_tick_start(void)
 {
     DEMCR |= DEMCR_TRCENA;
     DWT_CTRL |= DWT_CTRL_CYCCNTENA; /* the count begins anywhere: only differences are used */
-    tick.cycles_per_ms = stm32f4_by_clock(BOARD_CORE_HZ / 1000, STM32F4_HSI_HZ / 1000);
+    tick.cycles_per_ms = stm32_by_clock(BOARD_CORE_HZ / 1000, STM32_HSI_HZ / 1000);
 }
 
 static uint32_t now_ms(void *ctx)
@@ -25,4 +25,4 @@ static uint32_t now_ms(void *ctx)
     return tick.now_ms;
 }
 
-const struct ferry_clock stm32f4_clock = {.now_ms = now_ms};
+const struct ferry_clock stm32_clock = {.now_ms = now_ms};

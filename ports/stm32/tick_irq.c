@@ -5,7 +5,7 @@
  */
 #include "port.h"
 #include "startup.h"
-#include "stm32f4.h"
+#include "cortex_m4.h"
 
 static struct {
     uint32_t cycles_per_ms;
@@ -13,9 +13,9 @@ static struct {
     volatile uint32_t now_ms;
 } tick;
 
-void stm32f4_tick_start(void)
+void stm32_tick_start(void)
 {
-    tick.cycles_per_ms = stm32f4_core_hz() / 1000;
+    tick.cycles_per_ms = stm32_core_hz() / 1000;
     DEMCR |= DEMCR_TRCENA;
     DWT_CTRL |= DWT_CTRL_CYCCNTENA;
     tick.last_cycles = DWT_CYCCNT;
@@ -38,4 +38,4 @@ static uint32_t now_ms(void *ctx)
     return tick.now_ms;
 }
 
-const struct ferry_clock stm32f4_clock = {.now_ms = now_ms};
+const struct ferry_clock stm32_clock = {.now_ms = now_ms};

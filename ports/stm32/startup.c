@@ -13,5 +13,5 @@ _Noreturn void Reset_Handler(void)
     memcpy(link_data_start, link_data_load, (size_t)link_data_size);
     memset(link_bss_start, 0, (size_t)link_bss_size);
     main();
-    stm32f4_reset();
+    stm32_reset();
 }

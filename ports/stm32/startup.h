@@ -1,8 +1,9 @@
 /* startup.h - handlers that an application may define; the weak ones reset the chip. */
-#ifndef STM32F4_STARTUP_H
-#define STM32F4_STARTUP_H
+#ifndef STM32_STARTUP_H
+#define STM32_STARTUP_H
 
 _Noreturn void Reset_Handler(void);
+void NMI_Handler(void);
 void SysTick_Handler(void);
 int main(void);
 
