@@ -69,6 +69,12 @@ static bool understand(const struct provision_options *given, struct factory *fa
     if (factory->board == NULL) {
         return false;
     }
+    if (!ferry_board_has_bootloader(factory->board)) {
+        cli_usage(&cmd_provision,
+                  "%s has no bootloader of Ferry's to provision: its ROM takes an application",
+                  given->board);
+        return false;
+    }
     const char *rdp = given->rdp != NULL ? given->rdp : "0";
     if (strcmp(rdp, "2") == 0) {
         cli_usage(&cmd_provision,

@@ -19,7 +19,8 @@ const struct cli_command cmd_sign = {
         "--key KEY.pem --board BOARD --slot a|b --version 1.2.3[+4]\n"
         "                  [--security-counter N|auto] [--this-slot-only] IN.bin -o OUT.img\n\n"
         "IN.bin is a raw binary (`objcopy -O binary`), linked to start 0x200 bytes behind the\n"
-        "start of the slot, its vector table first. The image is checked as a node checks it\n"
+        "start of the slot, its vector table first. A board without Ferry's bootloader has one\n"
+        "slot, a, and the binary is linked to its start. The image is checked as a node checks it\n"
         "before it is written.\n\n"
         "  --key FILE              private key of `ferry keygen`\n"
         "  --board NAME            the board; an image boots on no other\n"
@@ -131,7 +132,7 @@ static int explain(const char *path, const struct image_build *build,
         fprintf(stderr, "  stack pointer 0x%08" PRIX32 ", reset vector 0x%08" PRIX32 "\n",
                 image->stack_pointer, image->reset_vector);
         fprintf(stderr, "  slot %c wants its code from 0x%08" PRIX32 " on\n", 'a' + build->slot,
-                slot->start + FERRY_IMAGE_PADDED_SIZE);
+                ferry_image_payload_start(&image->header, build->board));
         if (linked != FERRY_SLOT_NONE && linked != build->slot) {
             fprintf(stderr, "  this application is linked for slot %c\n", 'a' + linked);
         }

@@ -75,6 +75,13 @@ static void bootloader_text(uint32_t version, char text[TEXT_SIZE])
              version >> 16 & 0xFF, version & 0xFFFF);
 }
 
+/* The board is updated through the bootloader in its chip's ROM. */
+static bool has_rom_only(const struct ferry_info *info)
+{
+    const struct ferry_board *board = ferry_board_find(info->board);
+    return board != NULL && !ferry_board_has_bootloader(board);
+}
+
 /* True when every sector of the bootloader is write-protected; also if the board is unknown and
  * anything at all is. */
 static bool is_bootloader_protected(const struct ferry_info *info)
@@ -103,7 +110,7 @@ static size_t find_warnings(const struct ferry_info *info, const char *warnings[
         warnings[count++] = "DEV KEY: the bootloader accepts a throw-away key; provision it with "
                             "your own before you ship";
     }
-    if (info->key_count == 0) {
+    if (info->key_count == 0 && !has_rom_only(info)) {
         warnings[count++] = "the bootloader has no key: it boots nothing until it is provisioned";
     }
     if (options && !is_bootloader_protected(info)) {
@@ -171,6 +178,10 @@ static void print_bootloader(const struct ferry_info *info)
 {
     char text[TEXT_SIZE];
     char hash[HEX_TEXT_SIZE(FERRY_HASH_SIZE)];
+    if (has_rom_only(info)) {
+        printf("Bootloader   none of Ferry's: updated through the one in the chip's ROM\n");
+        return;
+    }
     bootloader_text(info->bootloader_version, text);
     printf("Bootloader   %s, security counter %" PRIu32 "\n", text, info->security_counter);
     for (uint8_t i = 0; i < info->key_count; i++) {
@@ -253,6 +264,10 @@ static void add_bootloader(cJSON *json, const struct ferry_info *info)
 {
     char text[TEXT_SIZE];
     char hash[HEX_TEXT_SIZE(FERRY_HASH_SIZE)];
+    if (has_rom_only(info)) {
+        cJSON_AddNullToObject(json, "bootloader");
+        return;
+    }
     cJSON *part = cJSON_AddObjectToObject(json, "bootloader");
     bootloader_text(info->bootloader_version, text);
     cJSON_AddStringToObject(part, "version", text);

@@ -22,7 +22,7 @@ static bool stack_fits(const struct ferry_image *image, const struct ferry_range
 
 static bool vectors_fit(const struct ferry_image *image, const struct ferry_board *board)
 {
-    uint32_t code_start = image->header.load_address + image->header.header_size;
+    uint32_t code_start = ferry_image_payload_start(&image->header, board);
     uint32_t entry = image->reset_vector - 1 - code_start; /* the Thumb bit is set: even */
     return ((image->stack_pointer & 7U) | (entry & 1U)) == 0 &&
            (stack_fits(image, &board->ram[0]) || stack_fits(image, &board->ram[1])) &&

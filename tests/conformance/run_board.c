@@ -3,9 +3,10 @@
  *
  *   run_board BOARD conformance.bin
  *
- * The binary is linked for slot A, behind the place of an image header. Its vectors are also put
- * where the core looks for them after a reset, into a sector that is then write-protected: there is
- * no bootloader. The board's UART is connected to itself: every byte comes back.
+ * The binary is linked for slot A, behind the place of an image header (where the board has a
+ * bootloader). Its vectors are also put where the core looks for them after a reset, into a sector
+ * that is then write-protected: there is no bootloader. The board's UART is connected to itself:
+ * every byte comes back.
  */
 #include "ferry/board.h"
 #include "ferry/image.h"
@@ -50,6 +51,17 @@ static size_t read_binary(const char *path, uint8_t *bytes)
     return size;
 }
 
+/* The option bytes of an L4 name ranges of pages, those of an F4 have a bit for each sector. */
+static void protect_first_sector(struct ferry_sim *sim)
+{
+    static const uint32_t first_page[2] = {0, 0xFF};
+
+    ferry_sim_set_write_protection(sim, first_page);
+    if (!ferry_sim_sector_protected(sim, 0)) {
+        ferry_sim_set_option_bytes(sim, ferry_sim_option_bytes(sim) & ~(1U << FIRST_WRP));
+    }
+}
+
 static int run(struct ferry_sim *sim)
 {
     static const char *const parts[] = {"?", "flash", "clock", "stream"};
@@ -66,7 +78,7 @@ static int run(struct ferry_sim *sim)
         fprintf(stderr, "%s: conformance.c:%u\n", parts[part], (unsigned)line);
         return 1;
     }
-    printf("stm32f4: flash, clock, stream conform\n");
+    printf("flash, clock, stream conform\n");
     return 0;
 }
 
@@ -85,7 +97,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s is not built: run `make boards`\n", argv[2]);
         return 2;
     }
-    uint32_t address = board->slots[FERRY_SLOT_A].start + FERRY_IMAGE_PADDED_SIZE;
+    uint32_t address = board->slots[FERRY_SLOT_A].start +
+                       (ferry_board_has_bootloader(board) ? FERRY_IMAGE_PADDED_SIZE : 0U);
     if (ferry_sim_create(&sim, argv[1], NULL) != FERRY_SIM_OK ||
         ferry_sim_load(sim, address, binary, size) != FERRY_SIM_OK ||
         ferry_sim_load(sim, ferry_sim_flash_base(sim), binary,
@@ -93,7 +106,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "run_board: the board cannot be made\n");
         return 2;
     }
-    ferry_sim_set_option_bytes(sim, ferry_sim_option_bytes(sim) & ~(1U << FIRST_WRP));
+    protect_first_sector(sim);
     ferry_sim_on_uart(sim, 0, on_uart, NULL);
     ferry_sim_on_event(sim, on_event, NULL);
     int verdict = run(sim);

@@ -200,6 +200,29 @@ static void place_errors_have_names(void **state)
     assert_int_equal(ferry_image_check_place(&f->image, f->board), FERRY_OK);
 }
 
+/* No header in flash: the payload stands where the header would. */
+static void without_a_bootloader_the_payload_is_at_the_start(void **state)
+{
+    struct fixture *f = *state;
+    struct ferry_board bare = *f->board;
+    bare.bootloader.size = 0;
+    assert_int_equal(read_image(f), FERRY_OK);
+    const uint32_t start = f->image.header.load_address, size = f->image.header.payload_size;
+
+    assert_int_equal(ferry_image_payload_start(&f->image.header, f->board), start + HEADER_SIZE);
+    assert_int_equal(ferry_image_payload_start(&f->image.header, &bare), start);
+    f->image.reset_vector = start + 9;
+    assert_int_equal(ferry_image_check_place(&f->image, &bare), FERRY_OK);
+    assert_int_equal(f->image.slot, FERRY_SLOT_A);
+    assert_int_equal(ferry_image_check_place(&f->image, f->board), FERRY_IMAGE_VECTORS);
+    f->image.reset_vector = (start + size - 1) | 1;
+    assert_int_equal(ferry_image_check_place(&f->image, &bare), FERRY_OK);
+    f->image.reset_vector = start + size + 1;
+    assert_int_equal(ferry_image_check_place(&f->image, &bare), FERRY_IMAGE_VECTORS);
+    f->image.reset_vector = start - 1;
+    assert_int_equal(ferry_image_check_place(&f->image, &bare), FERRY_IMAGE_VECTORS);
+}
+
 static void vectors_must_point_into_ram_and_slot(void **state)
 {
     struct fixture *f = *state;
@@ -329,6 +352,7 @@ int main(void)
         TEST(board_names_are_printable),
         TEST(place_errors_have_names),
         TEST(vectors_must_point_into_ram_and_slot),
+        TEST(without_a_bootloader_the_payload_is_at_the_start),
         TEST(counter_key_and_content_are_judged),
         TEST(without_a_board_the_place_is_not_judged),
         TEST(the_buffer_must_hold_the_tlvs),

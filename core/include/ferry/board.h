@@ -24,10 +24,21 @@ struct ferry_board {
     uint8_t slot_count;                        /* 1 or 2 */
     struct ferry_range slots[FERRY_SLOTS_MAX]; /* whole sectors each */
     uint8_t journal_sectors[2];                /* sector numbers; sizes may differ */
-    struct ferry_range bootloader;             /* vectors at its start */
+    struct ferry_range bootloader;             /* vectors at its start; size 0: none, see below */
     struct ferry_range ram[2];                 /* an image's initial stack pointer points into one
                                                   or to its end; the second may have size 0 */
 };
+
+/*
+ * Does the board have Ferry's bootloader? One without is updated through the bootloader in the
+ * chip's ROM: it has no journal (journal_sectors mean nothing) and one slot, which holds the
+ * payload of an image without its header. The first 0x200 bytes of the image's file are then in no
+ * flash.
+ */
+static inline bool ferry_board_has_bootloader(const struct ferry_board *board)
+{
+    return board->bootloader.size != 0;
+}
 
 /* Erase unit `sector`, below sector_count. */
 struct ferry_range ferry_board_sector(const struct ferry_board *board, uint32_t sector);

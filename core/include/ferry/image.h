@@ -39,8 +39,9 @@ struct ferry_version {
 };
 
 struct ferry_image_header {
-    uint32_t load_address; /* absolute start of the slot; the header lies there */
-    uint16_t header_size;  /* bytes; the payload (its vector table) starts after it */
+    uint32_t
+        load_address;     /* absolute start of the slot; the header lies there, if it is in flash */
+    uint16_t header_size; /* bytes; the payload (its vector table) starts after it */
     uint16_t protected_tlv_size;
     uint32_t payload_size;
     uint32_t flags;
@@ -86,6 +87,11 @@ int ferry_image_parse_header(const uint8_t bytes[FERRY_IMAGE_HEADER_SIZE],
 int ferry_image_parse(const uint8_t header[FERRY_IMAGE_HEADER_SIZE],
                       const uint8_t vectors[FERRY_IMAGE_VECTORS_SIZE], const uint8_t *tlvs,
                       size_t tlv_size, struct ferry_image *image);
+
+/* Where the payload, its vector table first, stands in flash: behind the header, or, on a board
+ * without Ferry's bootloader, at the start of the slot. Any header, not only a checked one. */
+uint32_t ferry_image_payload_start(const struct ferry_image_header *header,
+                                   const struct ferry_board *board);
 
 /*
  * Does this image belong here: board name, load address = start of a slot, size, stack pointer in

@@ -20,11 +20,12 @@ struct ferry_flash {
     int (*read)(void *ctx, uint32_t address, void *out, size_t size);
 
     /*
-     * Programs `size` bytes: address and size are multiples of 4, the range lies in one sector.
-     * May only clear bits, as NOR flash does; programming a word to the value it already has is
-     * allowed. If power fails here, words before the current one are complete, the current one is
-     * torn (any subset of its bits, possibly unstable), the rest is untouched.
-     * Returns OK or FLASH (protected, or an error flag of the controller).
+     * Programs `size` bytes: address and size are multiples of 4 (of 8 where the chip programs
+     * double words, an L4), the range lies in one sector. May only clear bits, as NOR flash does;
+     * programming a word to the value it already has is allowed. If power fails here, words before
+     * the current one are complete, the current one is torn (any subset of its bits, possibly
+     * unstable), the rest is untouched. Returns OK or FLASH (protected, or an error flag of the
+     * controller).
      */
     int (*program)(void *ctx, uint32_t address, const void *data, size_t size);
 
