@@ -30,6 +30,7 @@ static void finish(struct ferry_sim *b, uint8_t answer)
 {
     struct sim_rom *r = &b->s.rom;
     bool erased = r->job == SIM_ROM_ERASE;
+    sim_cache_clear(b); /* it reads what is there; an L4 starts with its data cache on */
     r->job = SIM_ROM_IDLE;
     r->phase = SIM_ROM_COMMAND;
     r->in_used = 0;

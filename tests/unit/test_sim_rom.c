@@ -136,6 +136,26 @@ static void reads_what_there_is(void **state)
     host_close(&h);
 }
 
+/* An L4 starts with its data cache on, which keeps what was erased under it. */
+static void reads_blank_what_it_erased(void **state)
+{
+    (void)state;
+    static const char *const boards[] = {"stm32f411_blackpill", "nucleo_l432kc"};
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t bytes[16];
+        const uint16_t page = 0;
+        host_open(&h, boards[i], "writer");
+        assert_int_equal(host_sync(&h), ACK);
+        host_write_program(&h);
+        assert_int_equal(host_erase(&h, &page, 1, 5000000000u), ACK);
+        assert_int_equal(host_read(&h, FLASH, bytes, sizeof bytes), sizeof bytes);
+        for (size_t at = 0; at < sizeof bytes; at++) {
+            assert_int_equal(bytes[at], 0xFF);
+        }
+        host_close(&h);
+    }
+}
+
 static void refuses_what_is_spoiled(void **state)
 {
     (void)state;
@@ -362,6 +382,7 @@ int main(void)
         cmocka_unit_test(wants_even_parity),
         cmocka_unit_test(what_it_wrote_boots),
         cmocka_unit_test(reads_what_there_is),
+        cmocka_unit_test(reads_blank_what_it_erased),
         cmocka_unit_test(refuses_what_is_spoiled),
         cmocka_unit_test(takes_the_time_of_the_chip),
         cmocka_unit_test(protection_is_silent),
