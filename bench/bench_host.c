@@ -1,9 +1,11 @@
 #include "bench_host.h"
 
 #include "clock.h"
+#include "gpio.h"
 #include "serial.h"
 
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { BAUD = 921600, TTY_SIZE = 4096 /* of the kernel's buffers, one each way */ };
@@ -17,6 +19,8 @@ static struct host {
     uint8_t received[TTY_SIZE]; /* by the serial port */
     size_t first, count;
     uint64_t sent_ns;
+    uint32_t stretch_ms; /* I2C: how long the clock may be held */
+    uint64_t transfers;  /* I2C */
 } host;
 
 static const struct bench_wire wires[] = {
@@ -50,12 +54,18 @@ void bench_host_use(struct ferry_sim *sim)
 {
     memset(&host, 0, sizeof(host));
     host.sim = sim;
+    host.stretch_ms = STRETCH_MS;
     ferry_sim_on_uart(sim, 0, on_uart, NULL);
 }
 
 uint64_t bench_host_sent_ns(void)
 {
     return host.sent_ns;
+}
+
+uint64_t bench_host_transfers(void)
+{
+    return host.transfers;
 }
 
 /* ---- clock and sleep ------------------------------------------------------------------------- */
@@ -87,6 +97,27 @@ int ferry_serial_open(struct ferry_serial *serial, const char *path, uint32_t ba
 void ferry_serial_close(struct ferry_serial *serial)
 {
     (void)serial;
+}
+
+/* The virtual wire has the parity that the node expects. */
+bool ferry_serial_even_parity(struct ferry_serial *serial)
+{
+    (void)serial;
+    return true;
+}
+
+void ferry_serial_forget(const struct ferry_serial *serial)
+{
+    (void)serial;
+    host.count = 0;
+}
+
+int ferry_serial_set_pin(struct ferry_serial *serial, enum ferry_serial_pin pin, bool high)
+{
+    (void)serial;
+    (void)pin;
+    (void)high;
+    return FERRY_IO; /* this port has none */
 }
 
 int ferry_serial_read(struct ferry_serial *serial, uint8_t *out, size_t max, size_t *got)
@@ -182,6 +213,12 @@ void ferry_i2c_close(struct ferry_i2c *i2c)
     (void)i2c;
 }
 
+void ferry_i2c_set_timeout(struct ferry_i2c *i2c, uint32_t timeout_ms)
+{
+    (void)i2c;
+    host.stretch_ms = timeout_ms;
+}
+
 static int transact(struct ferry_i2c *i2c, bool read, uint8_t *data, size_t size)
 {
     struct ferry_sim_i2c_message message = {.read = read, .size = (uint16_t)size, .data = data};
@@ -189,9 +226,10 @@ static int transact(struct ferry_i2c *i2c, bool read, uint8_t *data, size_t size
         .messages = &message,
         .count = 1,
         .hz = I2C_HZ,
-        .timeout_ms = STRETCH_MS + FERRY_I2C_TRANSFER_MAX * BITS_PER_BYTE * 1000 / I2C_HZ,
+        .timeout_ms = host.stretch_ms + FERRY_I2C_TRANSFER_MAX * BITS_PER_BYTE * 1000 / I2C_HZ,
         .address = i2c->address};
 
+    host.transfers++;
     ferry_sim_run_for(host.sim, BENCH_CALL_NS);
     int status = ferry_sim_i2c_transfer(host.sim, &transfer, NULL);
     if (status == FERRY_SIM_E_NACK_ADDRESS || status == FERRY_SIM_E_NACK_DATA) {
@@ -214,4 +252,26 @@ int ferry_i2c_write(struct ferry_i2c *i2c, const uint8_t *data, size_t size)
 int ferry_i2c_read(struct ferry_i2c *i2c, uint8_t *out, size_t size)
 {
     return transact(i2c, true, out, size);
+}
+
+/* ---- GPIO: gpiochip0 has the board's lines, by the numbers of ferry_sim_line_set ------------- */
+
+int ferry_gpio_open(struct ferry_gpio *gpio, const char *name, enum ferry_gpio_drive drive,
+                    bool high)
+{
+    (void)drive; /* NRST and BOOT0: high is as good as let go */
+    const char *line = strchr(name, ':');
+    gpio->offset = line != NULL ? (unsigned)strtoul(line + 1, NULL, 10) : UINT32_MAX;
+    gpio->chip = host.sim;
+    return ferry_gpio_set(gpio, high);
+}
+
+int ferry_gpio_set(struct ferry_gpio *gpio, bool high)
+{
+    return ferry_sim_line_set(host.sim, gpio->offset, high) == FERRY_SIM_OK ? FERRY_OK : FERRY_IO;
+}
+
+void ferry_gpio_close(struct ferry_gpio *gpio)
+{
+    gpio->chip = NULL;
 }

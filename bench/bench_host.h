@@ -1,6 +1,6 @@
 /*
  * bench_host.h - the computer that the gateway runs on, in the virtual board's time: its clock,
- * poll(2), serial port, spidev and i2c-dev. Above them runs the shipped gateway (gateway/sinks),
+ * poll(2), serial port, spidev, i2c-dev, and gpiochip0 with NRST (0) and BOOT0 (1). Above them runs the shipped gateway (gateway/sinks),
  * with its buffers, pauses and looks. Computing takes the gateway no time; a transfer takes that of
  * its bits, poll(2) its time-out, and both at least BENCH_CALL_NS.
  *
@@ -32,5 +32,8 @@ void bench_host_use(struct ferry_sim *sim);
 
 /* When the last byte that was written is (or will be) on the wire, virtual time. */
 uint64_t bench_host_sent_ns(void);
+
+/* I2C transactions so far. */
+uint64_t bench_host_transfers(void);
 
 #endif
