@@ -6,7 +6,8 @@ enum {
     BUSY = 0x76, /* I2C, no-stretch commands: still erasing or writing */
     AUTO_BAUD = 0x7F,
     NACKS = 3,         /* in a row end the search, see there */
-    POLL_MS = 10,      /* I2C: pause before a read or a refused transfer is repeated */
+    POLL_MS = 10,      /* I2C: pause before a read or a refused transfer is repeated; */
+    WRITE_POLL_MS = 1, /* of a WRITE, which takes 3 to 6 ms */
     REFUSALS_MAX = 100 /* I2C: a write is offered for a second: longer is a missing chip */
 };
 
@@ -411,7 +412,8 @@ static void take_byte(struct ferry_rom *rom, uint8_t byte, uint32_t now_ms)
     } else if (byte == ACK) {
         take_ack(rom, now_ms);
     } else if (rom->traits->framed) {
-        rom->hold_ms = now_ms + POLL_MS; /* BUSY, or nothing of sense: read again */
+        /* BUSY, or nothing of sense: read again */
+        rom->hold_ms = now_ms + (rom->kind == FERRY_ROM_WRITE_MEMORY ? WRITE_POLL_MS : POLL_MS);
     } /* USART: a stray byte, 0x00 after a reset; the ACK may still come */
 }
 
