@@ -1,8 +1,9 @@
 /*
  * bench_host.h - the computer that the gateway runs on, in the virtual board's time: its clock,
- * poll(2), serial port, spidev, i2c-dev, and gpiochip0 with NRST (0) and BOOT0 (1). Above them runs the shipped gateway (gateway/sinks),
- * with its buffers, pauses and looks. Computing takes the gateway no time; a transfer takes that of
- * its bits, poll(2) its time-out, and both at least BENCH_CALL_NS.
+ * poll(2), serial port, spidev, i2c-dev, and gpiochip0 with NRST (0) and BOOT0 (1). Above them runs
+ * the shipped gateway (gateway/sinks), with its buffers, pauses and looks. Computing takes the
+ * gateway no time; a transfer takes that of its bits, poll(2) its time-out, and both at least
+ * BENCH_CALL_NS.
  *
  * The gateway's functions for these take no context, so there is one board at a time.
  */

@@ -146,21 +146,20 @@ static void drop_input(struct app_pty *p)
     ferry_sim_uart_flush(p->sim, p->port);
 }
 
-/* In packet mode each read begins with a byte that is 0 before data (ioctl_tty(2), TIOCPKT). */
+/* In packet mode each read begins with a byte that is 0 before data (ioctl_tty(2), TIOCPKT). Others
+ * stand alone, and data may be behind them: a client that drops its input before it sends. */
 static void to_board(struct app_pty *p)
 {
     uint8_t buffer[1 + QUEUE_AHEAD];
+    ssize_t n = 0;
     if (!wants_input(p))
         return;
-    ssize_t n = read(p->master, buffer, sizeof buffer);
-    if (n <= 0)
-        return;
-    if (buffer[0] != TIOCPKT_DATA) {
+    while ((n = read(p->master, buffer, sizeof buffer)) > 0 && buffer[0] != TIOCPKT_DATA) {
         if ((buffer[0] & TIOCPKT_FLUSHWRITE) != 0)
             drop_input(p);
-        return;
     }
-    ferry_sim_uart_send(p->sim, p->port, buffer + 1, (size_t)n - 1);
+    if (n > 0)
+        ferry_sim_uart_send(p->sim, p->port, buffer + 1, (size_t)n - 1);
 }
 
 static void from_board(struct app_pty *p)
