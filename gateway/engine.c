@@ -333,8 +333,20 @@ static void step_data(struct gateway_engine *engine, uint32_t now_ms)
     engine->source_waits = true; /* ask again at once, whatever came */
     if (answer == GATEWAY_OK) {
         engine->sink->supply(engine->sink->ctx, got, now_ms);
+    } else if (answer != GATEWAY_MORE && engine->sink->release != NULL) {
+        engine->answer = (uint8_t)answer;
+        engine->sink->release(engine->sink->ctx, now_ms);
+        engine_go_to(engine, STAGE_RELEASE);
     } else if (answer != GATEWAY_MORE) {
         engine_source_failed(engine, answer, now_ms);
+    }
+}
+
+/* The node is let go; then what the source said counts. */
+static void step_release(struct gateway_engine *engine, uint32_t now_ms)
+{
+    if (engine->sink->step(engine->sink->ctx, now_ms) != FERRY_MORE) {
+        engine_source_failed(engine, (enum gateway_answer)engine->answer, now_ms);
     }
 }
 
@@ -417,7 +429,10 @@ static void step_verdict(struct gateway_engine *engine, uint32_t now_ms)
     if (is_confirmed(engine)) {
         engine_succeed(engine, now_ms);
     } else {
-        engine_give_up_image(engine, engine->info.outcome, "", now_ms);
+        /* No node says TIMEOUT itself: the sink does, where nobody else gives up a trial. */
+        bool late = engine->info.outcome == FERRY_TIMEOUT;
+        engine_give_up_image(engine, engine->info.outcome, late ? watch_verdict(engine) : "",
+                             now_ms);
     }
 }
 
@@ -487,6 +502,7 @@ static void (*const steps[])(struct gateway_engine *, uint32_t) = {
     [STAGE_CATCH] = step_catch,
     [STAGE_OPEN] = step_open,
     [STAGE_DATA] = step_data,
+    [STAGE_RELEASE] = step_release,
     [STAGE_CLOSE] = step_close,
     [STAGE_RESET] = step_reset,
     [STAGE_WATCH_REST] = step_watch_rest,

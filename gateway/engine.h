@@ -2,7 +2,7 @@
  * engine.h - brings what a source offers to a node, and tells reporters how it went.
  *
  *   source: what is to be installed, and its bytes by offset (HTTP, DDI, file)
- *   sink:   the node (serial link)
+ *   sink:   the node: over the link (sinks/link.h), or through ST's ROM bootloader (sinks/rom.h)
  *   reporter: who hears about it (log, DDI feedback, progress bar)
  *
  * A step machine: ask the node, ask the source, read header and TLV areas of the image for the free
@@ -61,9 +61,14 @@ struct gateway_source {
 /*
  * Each function that starts something replaces what is under way; `step` then tells MORE, OK or why
  * it ended. All are free of waiting.
+ *
+ * Who verifies the image, and where the bytes go, is the sink's business: during `data` it may want
+ * any part of the image at any time, also twice. `open` judges before anything is erased.
  */
 struct gateway_sink {
     void *ctx;
+    bool writes_in_place; /* `data` itself leads a running node to where it can be written */
+    bool reads_back;      /* nobody tells what runs: it is what was read back from flash */
     void (*query)(void *ctx, bool quick, uint32_t now_ms); /* quick: to catch a bootloader */
     void (*open)(void *ctx, const struct ferry_open *open, uint32_t now_ms);
     void (*data)(void *ctx, uint32_t now_ms);
@@ -71,6 +76,8 @@ struct gateway_sink {
     void (*reset)(void *ctx, uint32_t now_ms);
     void (*update_mode)(void *ctx, uint32_t now_ms); /* reset; its bootloader then listens 9.6 s */
     void (*abort)(void *ctx, uint32_t now_ms);
+    /* The source failed during `data`: nobody knows for how long. NULL: a node can wait. */
+    void (*release)(void *ctx, uint32_t now_ms);
     void (*pulse)(void *ctx, uint32_t now_ms); /* NRST, where can_pulse */
     /* Boot log from the `first` newest on; NULL: the sink has none. */
     void (*log)(void *ctx, uint16_t first, uint32_t now_ms);
@@ -116,7 +123,9 @@ struct gateway_report {
     const struct ferry_version *version; /* of the image, from OFFER on */
     uint32_t done, total;                /* bytes */
     uint32_t wait_ms;
-    bool on_trial; /* FAILED: the new version runs, but it has not confirmed itself */
+    bool read_back; /* CURRENT, SUCCEEDED: it is in flash and was started, nobody says that it runs
+                     */
+    bool on_trial;  /* FAILED: the new version runs, but it has not confirmed itself */
     const struct ferry_boot_log *boots; /* BOOTS: newest first. Borrowed for the call */
     uint8_t boot_count;                 /* BOOTS: 1 to GATEWAY_BOOTS_MAX */
 };
@@ -177,6 +186,7 @@ struct gateway_engine {
     uint8_t after_pulse; /* stage */
     uint8_t pulses;      /* since the last progress */
     uint8_t after_log;   /* stage */
+    uint8_t answer;      /* enum gateway_answer of a source that failed during DATA */
     uint8_t boot_count;  /* of boots */
     bool boot_known;     /* last_boot is one */
     bool no_boot_log;    /* the node has none, as it said since its last start that was seen */

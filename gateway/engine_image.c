@@ -139,7 +139,7 @@ static uint16_t whole_tlv_size(const struct gateway_engine *engine)
 /* Only a bootloader can write the slot that is the only one. */
 static bool needs_bootloader(const struct gateway_engine *engine)
 {
-    return engine->info.running != FERRY_SLOT_NONE &&
+    return engine->info.running != FERRY_SLOT_NONE && !engine->sink->writes_in_place &&
            (engine->info.slot_count == 1 || engine->options.by_bootloader);
 }
 

@@ -21,6 +21,7 @@ enum stage {
     STAGE_CATCH,
     STAGE_OPEN,
     STAGE_DATA,
+    STAGE_RELEASE,
     STAGE_CLOSE,
     STAGE_RESET,
     STAGE_WATCH_REST,

@@ -1,6 +1,8 @@
 /* How a round ends or is interrupted: reports, pauses, and which failures may heal. */
 #include "engine_internal.h"
 
+#include "ferry/rom.h"
+
 #include <string.h>
 
 /* As far as the node said when it was asked last. */
@@ -22,6 +24,7 @@ static void report(const struct gateway_engine *engine, enum gateway_event event
                                            .done = engine->done,
                                            .total = engine->total,
                                            .wait_ms = wait_ms,
+                                           .read_back = engine->sink->reads_back,
                                            .on_trial = engine_is_on_trial(engine),
                                            .boots = engine->boots,
                                            .boot_count = engine->boot_count};
@@ -123,7 +126,8 @@ static uint32_t backoff_ms(struct gateway_engine *engine)
 static void end_retries(struct gateway_engine *engine, int status, const char *text,
                         uint32_t now_ms)
 {
-    if (status == FERRY_FLASH || status == FERRY_CRC) {
+    if (status == FERRY_FLASH || status == FERRY_CRC || status == FERRY_ROM_VERIFY ||
+        status == FERRY_ROM_ERASE) {
         engine_give_up_image(engine, status, text, now_ms);
     } else {
         engine_put_off(engine, status, text, now_ms);
@@ -173,6 +177,15 @@ static bool may_heal(int status)
     case FERRY_CRC:
     case FERRY_FLASH:
     case FERRY_JOURNAL_FULL:
+    case FERRY_ROM_NO_ANSWER:
+    case FERRY_ROM_BUS:
+    case FERRY_ROM_SILENT:
+    case FERRY_ROM_LOST:
+    case FERRY_ROM_REFUSED:
+    case FERRY_ROM_UNKNOWN:
+    case FERRY_ROM_REPLY:
+    case FERRY_ROM_VERIFY:
+    case FERRY_ROM_ERASE:
         return true;
     default:
         return false;

@@ -1,10 +1,10 @@
 #include "linux_node.h"
 
 #include "clock.h"
+#include "linux_sink.h"
 #include "log.h"
-#include "sinks/lines.h"
-#include "sinks/node_port.h"
 #include "sources/source_ddi.h"
+#include "sources/source_file.h"
 #include "sources/source_http.h"
 #include "version_text.h"
 
@@ -16,8 +16,9 @@
 enum {
     AUTHORIZATION_SIZE = CONFIG_TEXT_SIZE + 16,
     FREE_PORT_MS = 3000,
-    POLL_HTTP_S = 300,
-    HTTP_WORK_MS = 50
+    POLL_DEFAULT_S = 300,
+    HTTP_WORK_MS = 50,
+    ROM_GIVES_UP_MS = 3 * FERRY_SENDER_REQUEST_MS /* that sink's own verdict comes first */
 };
 
 struct linux_node {
@@ -25,17 +26,14 @@ struct linux_node {
     const struct node_control *control;
     pthread_t thread;
     char authorization[AUTHORIZATION_SIZE];
-    struct http_client *client;
+    struct http_client *client; /* NULL: source file */
     union {
         struct source_http http;
         struct source_ddi ddi;
+        struct source_file file;
     } source_state;
     struct gateway_source source;
-    struct node_port port;
-    struct gateway_gpio gpio;
-    struct gateway_lines lines;
-    struct gateway_link link;
-    struct gateway_sink sink;
+    struct linux_sink sink;
     struct gateway_reporter log_reporter, ddi_reporter;
     const struct gateway_reporter *reporters[2];
     struct gateway_engine engine;
@@ -51,6 +49,12 @@ static void log_node(struct linux_node *node, const struct gateway_report *repor
 {
     const struct ferry_info *info = report->info;
     char version[FERRY_VERSION_TEXT_SIZE] = "the bootloader";
+    if (node->sink.is_rom && info->running == FERRY_SLOT_NONE) {
+        log_line(node->greeted ? LOG_DEBUG : LOG_INFO, node->config->name, "node",
+                 "what runs is not known before ST's ROM bootloader is asked");
+        node->greeted = true;
+        return;
+    }
     if (info->running < info->slot_count && info->running < FERRY_SLOTS_MAX) {
         ferry_version_print(&info->slots[info->running].version, version);
     }
@@ -75,11 +79,24 @@ static void log_progress(struct linux_node *node, const struct gateway_report *r
              report->done, report->total);
 }
 
+static void log_opened(const struct linux_node *node, const struct gateway_report *report,
+                       const char *version)
+{
+    if (node->sink.is_rom) {
+        log_line(LOG_INFO, node->config->name, "opened",
+                 "%s is signed and for this node; all of it is verified before it is written",
+                 version);
+        return;
+    }
+    log_line(LOG_INFO, node->config->name, "opened", "the node takes %s from byte %u on", version,
+             report->done);
+}
+
 /* A port that failed, or a node that did not answer; a server's failure is no such thing. */
 static void note_silence(struct linux_node *node, const struct gateway_report *report)
 {
     node->silent = node->silent || report->status == FERRY_TIMEOUT ||
-                   (report->status == FERRY_IO && node->link.failed != FERRY_OK);
+                   (report->status == FERRY_IO && linux_sink_failed(&node->sink));
 }
 
 static const char *reason(const struct gateway_report *report)
@@ -136,17 +153,20 @@ static void log_report(void *ctx, const struct gateway_report *report)
         break;
     case GATEWAY_EVENT_OPENED:
         node->logged_tenth = 0;
-        log_line(LOG_INFO, name, "opened", "the node takes %s from byte %u on", version,
-                 report->done);
+        log_opened(node, report, version);
         break;
     case GATEWAY_EVENT_PROGRESS:
         log_progress(node, report);
         break;
     case GATEWAY_EVENT_INSTALLED:
-        log_line(LOG_INFO, name, "installed", "%s is installed, the trial is next", version);
+        log_line(LOG_INFO, name, "installed",
+                 node->sink.is_rom ? "%s is in flash, read back; it is started"
+                                   : "%s is installed, the trial is next",
+                 version);
         break;
     case GATEWAY_EVENT_TRIAL:
-        log_line(LOG_INFO, name, "trial", "waiting for %s to confirm itself", version);
+        log_line(report->read_back ? LOG_DEBUG : LOG_INFO, name, "trial",
+                 "waiting for %s to confirm itself", version);
         break;
     case GATEWAY_EVENT_PULSE:
         node->silent = true;
@@ -158,7 +178,10 @@ static void log_report(void *ctx, const struct gateway_report *report)
                  ferry_status_name(report->status), report->wait_ms / 1000.0);
         break;
     case GATEWAY_EVENT_SUCCEEDED:
-        log_line(LOG_INFO, name, "succeeded", "%s runs, confirmed", version);
+        log_line(LOG_INFO, name, "succeeded",
+                 report->read_back ? "%s was started; that it runs nobody says (confirm = readback)"
+                                   : "%s runs, confirmed",
+                 version);
         break;
     case GATEWAY_EVENT_FAILED:
         note_silence(node, report);
@@ -173,6 +196,9 @@ static void log_report(void *ctx, const struct gateway_report *report)
 static bool make_client(struct linux_node *node)
 {
     const struct node_config *config = node->config;
+    if (config->source == CONFIG_SOURCE_FILE) {
+        return true;
+    }
     const char *scheme = config->source == CONFIG_SOURCE_DDI ? "TargetToken" : "Bearer";
     if (config->token[0] != '\0') {
         snprintf(node->authorization, sizeof node->authorization, "%s %s", scheme, config->token);
@@ -192,6 +218,11 @@ static bool make_client(struct linux_node *node)
 static bool make_source(struct linux_node *node)
 {
     const struct node_config *config = node->config;
+    if (config->source == CONFIG_SOURCE_FILE) {
+        source_file_init(&node->source_state.file, config->paths, config->path_count);
+        node->source = source_file_source(&node->source_state.file);
+        return true;
+    }
     if (config->source == CONFIG_SOURCE_HTTP) {
         node->source = source_http_source(&node->source_state.http);
         return source_http_init(&node->source_state.http, node->client, config->urls,
@@ -211,8 +242,9 @@ static void make_engine(struct linux_node *node)
     const struct node_config *config = node->config;
     struct gateway_options options = gateway_options_default();
     uint8_t reporters = config->source == CONFIG_SOURCE_DDI ? 2 : 1;
-    options.poll_ms = (config->poll_s != 0 ? config->poll_s : POLL_HTTP_S) * 1000;
-    options.confirm_ms = config->confirm_s * 1000;
+    linux_sink_init(&node->sink, config);
+    options.poll_ms = (config->poll_s != 0 ? config->poll_s : POLL_DEFAULT_S) * 1000;
+    options.confirm_ms = config->confirm_s * 1000 + (node->sink.is_rom ? ROM_GIVES_UP_MS : 0);
     options.retries = (uint8_t)config->retries;
     options.by_bootloader = config->bootloader;
     options.boot_log = config->source == CONFIG_SOURCE_DDI; /* who else would hear of it? */
@@ -222,12 +254,7 @@ static void make_engine(struct linux_node *node)
     node->log_reporter = (struct gateway_reporter){.ctx = node, .report = log_report};
     node->reporters[0] = &node->log_reporter;
     node->reporters[1] = &node->ddi_reporter;
-    node_port_init(&node->port, &config->port_name);
-    gateway_link_init(&node->link, &node->port.port, (uint16_t)ferry_posix_seed());
-    node->lines = gateway_gpio_lines(&node->gpio, config->nrst, config->boot0);
-    gateway_link_set_lines(&node->link, &node->lines);
-    node->sink = gateway_link_sink(&node->link);
-    gateway_engine_init(&node->engine, &node->source, &node->sink, node->reporters, reporters,
+    gateway_engine_init(&node->engine, &node->source, &node->sink.sink, node->reporters, reporters,
                         &options, ferry_posix_seed());
 }
 
@@ -238,7 +265,7 @@ static void rest(struct linux_node *node, uint32_t wait_ms)
 {
     struct pollfd stop = {.fd = node->control->stop_fd, .events = POLLIN};
     if (wait_ms >= FREE_PORT_MS) {
-        gateway_link_close(&node->link); /* `ferry status` and others may have it meanwhile */
+        linux_sink_rest(&node->sink); /* `ferry status` and others may have the port meanwhile */
     }
     poll(&stop, 1, (int)(wait_ms < INT32_MAX ? wait_ms : INT32_MAX));
 }
@@ -246,7 +273,8 @@ static void rest(struct linux_node *node, uint32_t wait_ms)
 static void wait_for_work(struct linux_node *node)
 {
     uint32_t wait_ms = gateway_engine_wait_ms(&node->engine, ferry_posix_now_ms());
-    if (http_work(node->client) && wait_ms > HTTP_WORK_MS) {
+    bool http = node->client != NULL && http_work(node->client);
+    if (http && wait_ms > HTTP_WORK_MS) {
         wait_ms = HTTP_WORK_MS;
     }
     if (wait_ms == 0) {
@@ -255,8 +283,16 @@ static void wait_for_work(struct linux_node *node)
     if (gateway_engine_is_resting(&node->engine)) {
         rest(node, wait_ms);
     } else {
-        node_port_wait(&node->port, gateway_link_is_writing(&node->link), node->control->stop_fd,
-                       wait_ms);
+        linux_sink_wait(&node->sink, node->control->stop_fd, wait_ms);
+    }
+}
+
+static void free_sources(struct linux_node *node)
+{
+    if (node->config->source == CONFIG_SOURCE_FILE) {
+        source_file_close(&node->source_state.file);
+    } else if (node->client != NULL) {
+        http_client_free(node->client);
     }
 }
 
@@ -271,8 +307,7 @@ static void *run(void *ctx)
         }
         wait_for_work(node);
     }
-    gateway_link_close(&node->link);
-    gateway_gpio_close(&node->gpio);
+    linux_sink_close(&node->sink);
     return NULL;
 }
 
@@ -297,7 +332,7 @@ struct linux_node *node_start(const struct node_config *config, const struct nod
     return node;
 
 fail_client:
-    http_client_free(node->client);
+    free_sources(node);
     free(node);
     return NULL;
 }
@@ -306,7 +341,7 @@ enum gateway_result node_join(struct linux_node *node)
 {
     pthread_join(node->thread, NULL);
     enum gateway_result result = (enum gateway_result)node->engine.result;
-    http_client_free(node->client);
+    free_sources(node);
     explicit_bzero(node->authorization, sizeof node->authorization);
     free(node);
     return result;

@@ -300,8 +300,10 @@ static void report(void *ctx, const struct gateway_report *report)
         break;
     case GATEWAY_EVENT_CURRENT:
     case GATEWAY_EVENT_SUCCEEDED:
-        feedback =
-            (struct feedback){"closed", "success", "runs, confirmed", report->total, report->total};
+        feedback = (struct feedback){"closed", "success",
+                                     report->read_back ? "in flash, read back, started"
+                                                       : "runs, confirmed",
+                                     report->total, report->total};
         finish(source, &feedback);
         if (!source->undelivered) { /* so that the server has the new slot before the next poll */
             bool told = false;
