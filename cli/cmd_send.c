@@ -362,6 +362,12 @@ static int send_files(struct node_session *session, struct files *files,
         if (result != CLI_OK) {
             return result;
         }
+        const struct ferry_board *board = ferry_board_find(info.board);
+        if (board != NULL && !ferry_board_has_bootloader(board)) {
+            return cli_fail("%s: this node is %s, which has no bootloader of Ferry's: `ferry rom "
+                            "write` updates it through the one in its chip",
+                            session->path, info.board);
+        }
     }
     gateway_engine_init(&engine, &source, &sink, reporters, 1, options, ferry_posix_seed());
     return run_engine(&engine, session);
