@@ -1,15 +1,15 @@
 #include "ferry/rom.h"
 
 /*
- * One line a chip. RAM and I2C addresses: AN2606, "device-dependent bootloader parameters" and the
- * chip's chapter. Geometry and size register: RM0090, RM0368, RM0383 (F4), RM0394 (L43x/L44x).
- * F405/F407 has the I2C address 0x3A from ROM V9.x on; V3.x has no I2C.
+ * One line a chip. RAM and I2C addresses: AN2606 rev. 70, table 226 and the chip's own (75, 77, 79,
+ * 83, 164). Geometry and size register: RM0090, RM0368, RM0383 (F4), RM0394 (L43x/L44x).
+ * F405/F407 has I2C from ROM V9.x on; V3.x has none.
  */
 /* clang-format off */
 static const struct ferry_rom_chip chips[] = {
     /* pid   size    I2C  unit  RAM: ROM's, KB  pages */
     {0x413, 0x7A22, 0x3A, 4,    0x30, 128,      {{4, 16}, {1, 64}, {7, 128}}, "F405/407"},
-    {0x423, 0x7A22, 0x39, 4,    0x30, 64,       {{4, 16}, {1, 64}, {1, 128}}, "F401xB/C"},
+    {0x423, 0x7A22, 0x3A, 4,    0x30, 64,       {{4, 16}, {1, 64}, {1, 128}}, "F401xB/C"},
     {0x431, 0x7A22, 0x39, 4,    0x30, 128,      {{4, 16}, {1, 64}, {3, 128}}, "F411"},
     {0x433, 0x7A22, 0x39, 4,    0x30, 96,       {{4, 16}, {1, 64}, {3, 128}}, "F401xD/E"},
     {0x435, 0x75E0, 0x48, 8,    0x31, 48,       {{128, 2}},                   "L43x/L44x"},
