@@ -13,7 +13,7 @@ const struct cli_command rom_erase = {
     .name = "rom erase",
     .summary = "erase pages or the whole chip through the ROM bootloader",
     .usage = ROM_SESSION_PORT
-    " (--all | --pages FIRST[-LAST]) [--no-verify]\n\n"
+    "\n                 (--all | --pages FIRST[-LAST]) [--no-verify]\n\n"
     "A ROM bootloader tells no error where pages are write protected, and some never tell\n"
     "the end: so what was erased is read afterwards.\n\n"
     "  --all          everything in flash\n"

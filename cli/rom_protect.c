@@ -13,7 +13,7 @@ const struct cli_command rom_protect = {
     .name = "rom protect",
     .summary = "protect sectors from writing, or all of flash from reading",
     .usage = ROM_SESSION_PORT
-    " (--pages FIRST[-LAST] | --readout)\n\n"
+    "\n                 (--pages FIRST[-LAST] | --readout)\n\n"
     "Write protected sectors are left alone by erase and write without an error. With\n"
     "readout protection (level 1) the bootloader only knows `ferry rom unprotect "
     "--readout`,\n"
@@ -28,7 +28,7 @@ const struct cli_command rom_unprotect = {
     .name = "rom unprotect",
     .summary = "remove the write protection, or the readout protection and with it all of flash",
     .usage = ROM_SESSION_PORT
-    " [--readout [--yes]]\n\n"
+    "\n                 [--readout [--yes]]\n\n"
     "The write protection of all sectors, or with --readout the readout protection: the\n"
     "chip erases ALL OF ITS FLASH then. The chip resets afterwards.\n\n"
     "  --readout      remove the readout protection, erase everything\n"

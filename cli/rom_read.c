@@ -14,7 +14,7 @@ const struct cli_command rom_read = {
     .name = "rom read",
     .summary = "read flash or other memory through the ROM bootloader into a file",
     .usage = ROM_SESSION_PORT
-    " [--address A] [--size N] FILE\n\n"
+    "\n                 [--address A] [--size N] FILE\n\n"
     "All of flash, where neither is given. The file is complete or not there. The protocol\n"
     "protects what is read by no checksum; on USART parity does: compare with `ferry rom\n"
     "verify` what matters.\n\n"

@@ -13,7 +13,7 @@ const struct cli_command rom_go = {
     .name = "rom go",
     .summary = "start the program in flash by the ROM bootloader's GO",
     .usage = ROM_SESSION_PORT
-    " [ADDRESS]\n\n"
+    "\n                 [ADDRESS]\n\n"
     "ADDRESS of the vector table, default 0x08000000. The ROM leaves clocks and VTOR as it\n"
     "used them: `ferry rom reset` is the cleaner start. An L43x that was blank at power-on\n"
     "needs this one: until the next power-on each reset starts its ROM "

@@ -23,7 +23,7 @@ const struct cli_command rom_write = {
     .name = "rom write",
     .summary = "write a program through the ROM bootloader, and read it back",
     .usage = ROM_SESSION_PORT
-    " [--address A] [--start] [--force] FILE\n\n" FILE_USAGE
+    "\n                 [--address A] [--start] [--force] FILE\n\n" FILE_USAGE
     "What flash holds already is left alone; of the rest whole pages are erased, written\n"
     "and read back. The vectors are erased first and written last: interrupted at any\n"
     "moment, the chip starts no half-written program, and the same command completes it.\n\n"
@@ -38,13 +38,16 @@ const struct cli_command rom_verify = {
     .name = "rom verify",
     .summary = "compare flash with a file through the ROM bootloader",
     .usage = ROM_SESSION_PORT
-    " [--address A] FILE\n\n" FILE_USAGE
+    "\n                 [--address A] FILE\n\n" FILE_USAGE
     "Changes nothing. Exit code 0: flash holds it; 1: it does not, or it cannot be read.\n\n"
     "  --address A    where a raw binary should be (default 0x08000000)\n" ROM_SESSION_USAGE,
     .run = run_verify,
 };
 
-enum { ATTEMPTS = 3 };
+enum {
+    ATTEMPTS = 3,
+    QUIET_MS = 12000 /* longer than a page takes to erase: a chip with NRST is reset then */
+};
 
 /* One file and one chip. */
 struct job {
@@ -56,6 +59,7 @@ struct job {
     struct progress progress;
     uint8_t shown; /* phase that the bar is of */
     uint32_t pages_erased;
+    uint32_t heard_ms; /* when the chip was heard last */
 };
 
 /* --- the update --------------------------------------------------------------------------- */
@@ -99,8 +103,14 @@ static int do_action(struct job *job, const struct ferry_rom_action *action)
         return FERRY_MORE;
     }
     const int status = rom_wire_do(&session->wire, &session->rom, action);
+    const uint32_t now_ms = ferry_posix_now_ms();
     if (status == FERRY_MORE) {
         rom_wire_wait(&session->wire, action, -1);
+    } else if (action->type == FERRY_ROM_READ) {
+        job->heard_ms = now_ms;
+    }
+    if (session->wire.has_lines && now_ms - job->heard_ms > QUIET_MS) {
+        return FERRY_ROM_LOST;
     }
     return status == FERRY_OK ? FERRY_MORE : status;
 }
@@ -114,6 +124,7 @@ static int run_update(struct job *job)
     if (status != FERRY_OK) {
         return status;
     }
+    job->heard_ms = ferry_posix_now_ms();
     job->shown = FERRY_ROM_UPDATE_COMPARE;
     progress_begin(&job->progress, labels[FERRY_ROM_UPDATE_COMPARE], 0, job->image.size);
     do {
@@ -147,11 +158,8 @@ static int run_attempts(struct job *job)
     for (int attempt = 2; attempt <= ATTEMPTS && is_link_lost(job, status); attempt++) {
         printf("again     %s; attempt %d of %d\n", ferry_status_text(status), attempt, ATTEMPTS);
         fflush(stdout);
-        const int connected = rom_session_connect(job->session);
-        if (connected != FERRY_OK) {
-            return connected;
-        }
-        status = run_update(job);
+        status = rom_session_connect(job->session);
+        status = status == FERRY_OK ? run_update(job) : status;
     }
     return status;
 }
