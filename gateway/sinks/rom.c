@@ -14,7 +14,7 @@ static int nobody_answers(struct gateway_rom *rom, uint32_t now_ms)
 {
     gateway_rom_info_blank(rom);
     if (rom->started && now_ms - rom->started_ms >= rom->options.confirm_ms) {
-        ferry_hash_copy(rom->info.candidate_hash, rom->image.hash);
+        ferry_hash_copy(rom->info.candidate_hash, rom->hash);
         rom->info.outcome = FERRY_TIMEOUT;
     }
     return gateway_rom_end(rom, FERRY_OK);
@@ -49,7 +49,7 @@ static int start_asking(struct gateway_rom *rom, uint32_t now_ms)
 static void note_other_version(struct gateway_rom *rom, uint32_t now_ms)
 {
     if (rom->started && now_ms - rom->started_ms >= rom->options.confirm_ms) {
-        ferry_hash_copy(rom->info.candidate_hash, rom->image.hash);
+        ferry_hash_copy(rom->info.candidate_hash, rom->hash);
         rom->info.outcome = FERRY_WRONG_IMAGE;
     }
 }
@@ -158,14 +158,14 @@ static void sink_data(void *ctx, uint32_t now_ms)
 static void sink_close(void *ctx, uint32_t now_ms)
 {
     struct gateway_rom *rom = ctx;
-    const uint32_t counter = rom->image.security_counter;
+    const uint32_t counter = rom->counter;
     struct gateway_rom_memory memory = {.counter = rom->memory.counter,
                                         .unconfirmed = rom->link != NULL,
                                         .image_counter = counter,
-                                        .version = rom->image.header.version};
+                                        .version = rom->header.version};
     (void)now_ms;
     begin(rom);
-    ferry_hash_copy(memory.hash, rom->image.hash);
+    ferry_hash_copy(memory.hash, rom->hash);
     if (rom->link == NULL && counter > memory.counter) {
         memory.counter = counter;
     }
@@ -213,7 +213,7 @@ static bool sink_wants(void *ctx, struct ferry_sender_want *want)
     }
     if (rom->supplying) {
         *want = (struct ferry_sender_want){
-            rom->image.header.header_size + rom->action.offset + rom->filled,
+            rom->header.header_size + rom->action.offset + rom->filled,
             rom->action.size - rom->filled, rom->action.bytes + rom->filled};
         return true;
     }

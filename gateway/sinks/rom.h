@@ -87,15 +87,19 @@ struct gateway_rom {
     uint32_t page_offset;
     uint32_t wait_ms;
     uint32_t launched; /* bytes of the launcher that were written */
-    struct ferry_rom rom;
+    union {
+        struct ferry_sha256 claims; /* first pass: of header, first vectors, protected TLVs */
+        struct ferry_rom rom;       /* from CONNECT on */
+    } in;
     struct ferry_rom_update update;
     struct ferry_rom_action action;
-    struct ferry_image image;
+    struct ferry_image_header header; /* of the image, as `open` claimed it; and: */
+    uint32_t total_size, counter;
+    uint8_t hash[FERRY_HASH_SIZE];
     struct gateway_rom_memory memory;
     struct ferry_info info;
     struct ferry_sha256 sha;     /* first pass: of the image; second: of the payload up to now */
     struct ferry_sha256 payload; /* first pass; second: of the payload up to page_offset */
-    struct ferry_sha256 claims;  /* first pass: of header, first vectors and protected TLVs */
     uint8_t claims_hash[FERRY_HASH_SIZE]; /* of these as `open` had them */
     uint8_t payload_hash[FERRY_HASH_SIZE];
     uint8_t buffer[FERRY_ROM_UPDATE_BUFFER_SIZE];
@@ -103,7 +107,7 @@ struct gateway_rom {
 
 _Static_assert(sizeof(struct gateway_engine) + sizeof(struct gateway_link) +
                        sizeof(struct gateway_rom) <=
-                   8192 + 1024,
+                   8192,
                "what a gateway keeps for a node fits a small ESP32");
 
 /*

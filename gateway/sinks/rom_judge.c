@@ -26,9 +26,8 @@ static bool vectors_fit(const struct ferry_image *image)
            entry < image->header.payload_size;
 }
 
-static int check_place(const struct gateway_rom *rom)
+static int check_place(const struct gateway_rom *rom, const struct ferry_image *image)
 {
-    const struct ferry_image *image = &rom->image;
     if (!board_fits(image, rom->options.board)) {
         return FERRY_IMAGE_BOARD;
     }
@@ -39,30 +38,36 @@ static int check_place(const struct gateway_rom *rom)
 }
 
 /* What the first pass will read again, in the order of the file. */
-static void hash_claims(struct gateway_rom *rom, const struct ferry_open *open)
+static void keep_claims(struct gateway_rom *rom, const struct ferry_open *open,
+                        const struct ferry_image *image)
 {
-    ferry_sha256_init(&rom->claims);
-    ferry_sha256_feed(&rom->claims, open->header, FERRY_IMAGE_HEADER_SIZE);
-    ferry_sha256_feed(&rom->claims, open->vectors, FERRY_IMAGE_VECTORS_SIZE);
-    ferry_sha256_feed(&rom->claims, open->tlvs, rom->image.header.protected_tlv_size);
-    ferry_sha256_finish(&rom->claims, rom->claims_hash);
+    struct ferry_sha256 sha;
+    rom->header = image->header;
+    rom->total_size = image->total_size;
+    rom->counter = image->security_counter;
+    ferry_hash_copy(rom->hash, image->hash);
+    ferry_sha256_init(&sha);
+    ferry_sha256_feed(&sha, open->header, FERRY_IMAGE_HEADER_SIZE);
+    ferry_sha256_feed(&sha, open->vectors, FERRY_IMAGE_VECTORS_SIZE);
+    ferry_sha256_feed(&sha, open->tlvs, image->header.protected_tlv_size); /* <= tlv_size: parsed */
+    ferry_sha256_finish(&sha, rom->claims_hash);
 }
 
 int gateway_rom_judge(struct gateway_rom *rom, const struct ferry_open *open)
 {
-    struct ferry_image *image = &rom->image;
-    int status = ferry_image_parse(open->header, open->vectors, open->tlvs, open->tlv_size, image);
+    struct ferry_image image;
+    int status = ferry_image_parse(open->header, open->vectors, open->tlvs, open->tlv_size, &image);
     if (status == FERRY_OK) {
-        status = check_place(rom);
+        status = check_place(rom, &image);
     }
-    if (status == FERRY_OK && image->security_counter < rom->memory.counter) {
+    if (status == FERRY_OK && image.security_counter < rom->memory.counter) {
         status = FERRY_IMAGE_COUNTER;
     }
     if (status == FERRY_OK) {
-        status = ferry_image_check_signature(image, &rom->options.keys);
+        status = ferry_image_check_signature(&image, &rom->options.keys);
     }
     if (status == FERRY_OK) {
-        hash_claims(rom, open); /* parse held protected_tlv_size to tlv_size */
+        keep_claims(rom, open, &image);
     }
     return status;
 }
@@ -74,17 +79,17 @@ void gateway_rom_check_begin(struct gateway_rom *rom)
     rom->at = 0;
     ferry_sha256_init(&rom->sha);
     ferry_sha256_init(&rom->payload);
-    ferry_sha256_init(&rom->claims);
+    ferry_sha256_init(&rom->in.claims);
 }
 
 static uint32_t payload_end(const struct gateway_rom *rom)
 {
-    return rom->image.header.header_size + rom->image.header.payload_size;
+    return rom->header.header_size + rom->header.payload_size;
 }
 
 uint32_t gateway_rom_check_end(const struct gateway_rom *rom)
 {
-    return payload_end(rom) + rom->image.header.protected_tlv_size;
+    return payload_end(rom) + rom->header.protected_tlv_size;
 }
 
 /* Of `size` bytes that stand at `at` in the image, those from `from` up to `to`. */
@@ -100,13 +105,13 @@ static void feed_part(struct ferry_sha256 *sha, const uint8_t *bytes, uint32_t a
 
 void gateway_rom_check_feed(struct gateway_rom *rom, const uint8_t *bytes, uint32_t size)
 {
-    const uint32_t code = rom->image.header.header_size;
+    const uint32_t code = rom->header.header_size;
     const uint32_t at = rom->at;
     ferry_sha256_feed(&rom->sha, bytes, size);
     feed_part(&rom->payload, bytes, at, size, code, payload_end(rom));
-    feed_part(&rom->claims, bytes, at, size, 0, FERRY_IMAGE_HEADER_SIZE);
-    feed_part(&rom->claims, bytes, at, size, code, code + FERRY_IMAGE_VECTORS_SIZE);
-    feed_part(&rom->claims, bytes, at, size, payload_end(rom), gateway_rom_check_end(rom));
+    feed_part(&rom->in.claims, bytes, at, size, 0, FERRY_IMAGE_HEADER_SIZE);
+    feed_part(&rom->in.claims, bytes, at, size, code, code + FERRY_IMAGE_VECTORS_SIZE);
+    feed_part(&rom->in.claims, bytes, at, size, payload_end(rom), gateway_rom_check_end(rom));
     rom->at += size;
 }
 
@@ -114,12 +119,12 @@ int gateway_rom_check_verdict(struct gateway_rom *rom)
 {
     uint8_t hash[FERRY_HASH_SIZE];
     ferry_sha256_finish(&rom->payload, rom->payload_hash);
-    ferry_sha256_finish(&rom->claims, hash);
+    ferry_sha256_finish(&rom->in.claims, hash);
     if (!ferry_hash_equal(hash, rom->claims_hash)) {
         return FERRY_CRC;
     }
     ferry_sha256_finish(&rom->sha, hash);
-    return ferry_hash_equal(hash, rom->image.hash) ? FERRY_OK : FERRY_IMAGE_HASH;
+    return ferry_hash_equal(hash, rom->hash) ? FERRY_OK : FERRY_IMAGE_HASH;
 }
 
 /* --- second pass ---------------------------------------------------------------------------- */

@@ -103,7 +103,7 @@ int gateway_rom_enter(struct gateway_rom *rom)
 static int start_command(struct gateway_rom *rom, enum gateway_rom_stage stage,
                          const struct ferry_rom_request *request, uint32_t now_ms)
 {
-    int status = ferry_rom_start(&rom->rom, request, now_ms);
+    int status = ferry_rom_start(&rom->in.rom, request, now_ms);
     if (status != FERRY_OK) {
         return gateway_rom_fail(rom, status, "");
     }
@@ -114,7 +114,7 @@ static int start_command(struct gateway_rom *rom, enum gateway_rom_stage stage,
 static int start_connect(struct gateway_rom *rom, uint32_t now_ms)
 {
     const struct ferry_rom_request request = {.kind = FERRY_ROM_CONNECT};
-    ferry_rom_init(&rom->rom, rom->wire->traits);
+    ferry_rom_init(&rom->in.rom, rom->wire->traits);
     return start_command(rom, CONNECT, &request, now_ms);
 }
 
@@ -131,7 +131,7 @@ static int step_enter(struct gateway_rom *rom, uint32_t now_ms)
 static int act(struct gateway_rom *rom)
 {
     rom->wait_ms = rom->action.wait_ms;
-    int status = rom->wire->act(rom->wire->ctx, &rom->rom, &rom->action);
+    int status = rom->wire->act(rom->wire->ctx, &rom->in.rom, &rom->action);
     if (status != FERRY_OK) {
         return status;
     }
@@ -142,7 +142,7 @@ static int act(struct gateway_rom *rom)
 /* One command: MORE, its end, or, with *lost, an error of the wire. */
 static int step_command(struct gateway_rom *rom, uint32_t now_ms, bool *lost)
 {
-    int status = ferry_rom_step(&rom->rom, now_ms, &rom->action);
+    int status = ferry_rom_step(&rom->in.rom, now_ms, &rom->action);
     *lost = false;
     if (status == FERRY_MORE) {
         status = act(rom);
@@ -153,8 +153,8 @@ static int step_command(struct gateway_rom *rom, uint32_t now_ms, bool *lost)
 
 static int start_update(struct gateway_rom *rom)
 {
-    int status = ferry_rom_update_start(&rom->update, &rom->rom, rom->options.address,
-                                        rom->image.header.payload_size, false, rom->buffer);
+    int status = ferry_rom_update_start(&rom->update, &rom->in.rom, rom->options.address,
+                                        rom->header.payload_size, false, rom->buffer);
     if (status != FERRY_OK) {
         return gateway_rom_fail(rom, status, "");
     }
@@ -188,7 +188,7 @@ static int step_connect(struct gateway_rom *rom, uint32_t now_ms)
 /* Bytes that are done, and never fewer than said before: a page is looked at more than once. */
 static void note_done(struct gateway_rom *rom)
 {
-    const uint32_t done = rom->update.at + rom->image.header.header_size;
+    const uint32_t done = rom->update.at + rom->header.header_size;
     const bool counts = rom->update.phase != FERRY_ROM_UPDATE_VECTORS;
     rom->done = counts && done > rom->done ? done : rom->done;
 }
@@ -222,7 +222,7 @@ static int go_on(struct gateway_rom *rom)
 
 static int launch(struct gateway_rom *rom, uint32_t now_ms)
 {
-    const struct gateway_rom_launcher *launcher = gateway_rom_launcher_for(rom->rom.pid);
+    const struct gateway_rom_launcher *launcher = gateway_rom_launcher_for(rom->in.rom.pid);
     const uint32_t chunk = rom->wire->traits->chunk_bytes;
     if (launcher == NULL) {
         return gateway_rom_end(rom, FERRY_OK);
@@ -248,7 +248,7 @@ static int end_update(struct gateway_rom *rom, uint32_t now_ms)
     }
     rom->broken = false;
     rom->launched = 0;
-    rom->done = rom->image.total_size;
+    rom->done = rom->total_size;
     return launch(rom, now_ms);
 }
 

@@ -278,11 +278,11 @@ static enum gateway_answer take(struct http_file *file, uint64_t offset, uint8_t
     return GATEWAY_OK;
 }
 
-/* A connection that broke on the way: the rest is asked for without ado, as long as each brings
- * something. */
+/* A connection that broke on the way, maybe while it was read over: the rest is asked for without
+ * ado, as long as each brings something. */
 static bool broke_on_the_way(const struct http_file *file, uint64_t offset)
 {
-    return file->verdict == FILE_TAKEN && file->result != CURLE_OK && offset == file->position &&
+    return file->verdict == FILE_TAKEN && file->result != CURLE_OK && offset >= file->position &&
            file->position - file->asked >= WORTH_GOING_ON;
 }
 
