@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from lab import BUILD, TOP, Board, ferry, run, wait_for
+from rom_rig import RomNode
 from test_leds import assert_blinks, leds
 from test_stm32flash import FLASH, RomBoard
 
@@ -109,6 +110,28 @@ def test_starts_by_the_rom(tmp_path):
         assert not board.events("fault") and not board.events("misuse")
     finally:
         board.stop()
+
+
+def test_the_gateway_asks_the_new_version_over_the_link(tmp_path):
+    """sink = rom, confirm = link: the application's own word, first from a blank chip; then an update."""
+    node = RomNode(tmp_path, NAME)
+    try:
+        for app, version in ((APP, "1.0.0"), (APP_V2, "2.0.0")):
+            image = tmp_path / "app.img"
+            ferry("sign", "--key", node.key.private, "--board", NAME, "--slot", "a", "--version", version, app,
+                  "-o", image)
+            done = node.update(image.read_bytes(), board=NAME, confirm="link")
+            assert done.returncode == 0, done.stderr
+            says(node.board, version)
+            assert node.flash(app.stat().st_size) == app.read_bytes()
+        ferry("sign", "--key", node.key.private, "--board", NAME, "--slot", "a", "--version", "2.0.1", APP,
+              "-o", image)  # a program that calls itself otherwise than its image
+        done = node.update(image.read_bytes(), board=NAME, confirm="link", retries=1, confirm_s=5)
+        assert done.returncode == 1, done.stderr
+        says(node.board, "1.0.0")
+        assert not node.board.events("fault")
+    finally:
+        node.stop()
 
 
 def test_lists_of_boards_know_it_by_its_description():
