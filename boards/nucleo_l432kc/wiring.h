@@ -7,7 +7,8 @@
  *   gateway RX  <-  D1, PA9  (USART1_TX)
  *   gateway line -> NRST
  *   gateway line -> BOOT0, PH3: the board ties it low by a resistor and has it on no connector
- *   instead of TX and RX, for the ROM only: I2C1, D5 = PB6 = SCL, D4 = PB7 = SDA, with pull-ups
+ *   instead of TX and RX, for the ROM only: I2C1, D5 = PB6 = SCL, D4 = PB7 = SDA, with pull-ups;
+ *     solder bridges SB16 and SB18 open: they tie these to PA6 and PA5, where the ROM has its SPI
  *
  * The board's own USB port is no way in: the virtual COM port of its ST-LINK is USART2 on PA2 and
  * PA15, and ST's ROM listens on PA2 and PA3. The port powers the board and debugs it.

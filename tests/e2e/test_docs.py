@@ -48,3 +48,12 @@ def test_readme_shows_the_example():
     source = (TOP / "examples" / "agent_minimal" / "main.c").read_text()
     main = source[source.index("int main(void)\n{"):]
     assert f"```c\n{main}```" in (TOP / "README.md").read_text()
+
+
+def test_rom_tells_of_every_error():
+    """docs/ROM.md explains each error of the ROM's protocol under the sentence that people see."""
+    header = (TOP / "core" / "include" / "ferry" / "rom.h").read_text()
+    reasons = re.findall(r"X\((\w+), \d+,\s+\"([^\"]+)\"", header)
+    assert len(reasons) == 13
+    document = (TOP / "docs" / "ROM.md").read_text()
+    assert [name for name, text in reasons if f"| `ROM_{name}` {text} |" not in document] == []
