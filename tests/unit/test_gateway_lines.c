@@ -65,6 +65,16 @@ void ferry_gpio_close(struct ferry_gpio *gpio)
     }
 }
 
+/* DTR is D/d, RTS is R/r: the level at the adapter's pin. */
+int ferry_serial_set_pin(struct ferry_serial *serial, enum ferry_serial_pin pin, bool high)
+{
+    const char *letters = pin == FERRY_SERIAL_DTR ? "Dd" : "Rr";
+    char letter[2] = {letters[high ? 0 : 1], '\0'};
+    assert_true(serial->fd >= 0);
+    strncat(seen.pins, letter, sizeof seen.pins - strlen(seen.pins) - 1);
+    return FERRY_OK;
+}
+
 /* --- a link whose port carries nothing ------------------------------------------------------- */
 
 static struct gateway_gpio gpio;
@@ -210,6 +220,33 @@ static void a_line_that_fails_ends_the_pulse_with_its_words(void **state)
     assert_string_equal(gateway_link_error(&link_of_tests), NRST ": no power");
 }
 
+static void dtr_and_rts_are_lines_of_a_serial_port(void **state)
+{
+    (void)state;
+    struct ferry_serial serial = {.fd = 3, .error = ""};
+    connect("dtr", "rts");
+    assert_int_equal(lines.reset(lines.ctx, true, true), FERRY_ARGUMENT);
+    assert_non_null(strstr(lines.error(lines.ctx), "serial port"));
+    gateway_gpio_set_serial(&gpio, &serial);
+    assert_int_equal(lines.reset(lines.ctx, true, true), FERRY_OK);
+    assert_int_equal(lines.reset(lines.ctx, false, true), FERRY_OK);
+    assert_string_equal(seen.pins, "RdRD");
+    gateway_gpio_close(&gpio);
+}
+
+static void an_exclamation_mark_inverts(void **state)
+{
+    (void)state;
+    struct ferry_serial serial = {.fd = 3, .error = ""};
+    connect("!" NRST, "!rts");
+    gateway_gpio_set_serial(&gpio, &serial);
+    assert_int_equal(lines.reset(lines.ctx, true, true), FERRY_OK);
+    assert_int_equal(lines.reset(lines.ctx, false, true), FERRY_OK);
+    assert_string_equal(seen.pins, "rNrn");
+    assert_int_equal(seen.drive[0], FERRY_GPIO_PUSH_PULL);
+    gateway_gpio_close(&gpio);
+}
+
 static void a_closed_link_lets_the_node_go(void **state)
 {
     (void)state;
@@ -245,6 +282,8 @@ int main(void)
         cmocka_unit_test(boot0_is_high_around_the_end_of_a_reset_into_rom),
         cmocka_unit_test(without_nrst_there_is_no_pulse),
         cmocka_unit_test(a_line_that_fails_ends_the_pulse_with_its_words),
+        cmocka_unit_test(dtr_and_rts_are_lines_of_a_serial_port),
+        cmocka_unit_test(an_exclamation_mark_inverts),
         cmocka_unit_test(a_closed_link_lets_the_node_go),
         cmocka_unit_test(lines_stay_requested_between_pulses),
     };
