@@ -322,10 +322,12 @@ void sim_flash_l4_write(struct ferry_sim *b, unsigned index, uint32_t offset, ui
                         uint32_t mask)
 {
     struct sim_flash *f = &b->s.flash;
-    uint32_t merged = sim_merge(sim_flash_l4_read(b, index, offset), value, mask);
+    uint32_t before = sim_flash_l4_read(b, index, offset);
+    uint32_t merged = sim_merge(before, value, mask);
     switch (offset) {
     case 0x00:
         f->acr = merged & 0x7F07u;
+        sim_cache_control(b, before, f->acr);
         sim_rcc_update(b);
         break;
     case 0x08:

@@ -62,8 +62,13 @@ static void flash(void)
     REG8(L4_PAGE_START + 16u) = 0;
     RESULTS[10] = l4_finish(); /* SIZERR */
     REG(L4_PAGE_START + 16u) = 0;
-    RESULTS[11] = l4_finish();   /* PGSERR: without PG */
-    RESULTS[12] = l4_erase(101); /* protected by the test: WRPERR */
+    RESULTS[11] = l4_finish();                            /* PGSERR: without PG */
+    RESULTS[12] = l4_erase(101);                          /* protected by the test: WRPERR */
+    RESULTS[21] = l4_erase(L4_PAGE) | REG(L4_PAGE_START); /* the data cache still has the zeros */
+    L4_FLASH_ACR = 4u | 0x200u;
+    L4_FLASH_ACR = 4u | 0x200u | 1u << 12; /* DCRST */
+    L4_FLASH_ACR = 4u | 0x600u;
+    RESULTS[22] = REG(L4_PAGE_START);
     RESULTS[13] = L4_FLASH_SR & (1u << 17);
 }
 

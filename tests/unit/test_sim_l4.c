@@ -32,6 +32,8 @@ static void keeps_its_contract(void **state)
         assert_int_equal(kit_result(&h.kit, 1 + i), expected[i]);
     assert_int_equal(kit_result(&h.kit, 18), 0x435);
     assert_int_equal(kit_result(&h.kit, 19), 0xAA);
+    assert_int_equal(kit_result(&h.kit, 21), 0);
+    assert_int_equal(kit_result(&h.kit, 22), 0xFFFFFFFFu);
     assert_true(ferry_sim_led_lit(h.kit.sim, 0));
     assert_int_equal(h.kit.rx_count, 5);
     assert_memory_equal(h.kit.rx, "L432\n", 5);
@@ -46,9 +48,9 @@ static void keeps_its_contract(void **state)
     assert_int_equal(cpu.hclk_hz, 80000000);
     struct ferry_sim_counters c;
     ferry_sim_counters(h.kit.sim, &c);
-    assert_int_equal(c.erases[PAGE], 1);
+    assert_int_equal(c.erases[PAGE], 2);
     assert_int_equal(c.words_programmed[PAGE], 2);
-    assert_in_range(c.stalled_ns, 22 * MS + 2 * 82000, 22 * MS + 2 * 82000 + 1000);
+    assert_in_range(c.stalled_ns, 44 * MS + 2 * 82000, 44 * MS + 2 * 82000 + 2000);
     kit_close(&h.kit);
 }
 
