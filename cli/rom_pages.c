@@ -3,6 +3,7 @@
 #include "args.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 bool rom_pages_parse(const char *text, struct rom_pages *pages)
@@ -14,7 +15,7 @@ bool rom_pages_parse(const char *text, struct rom_pages *pages)
     if (length >= sizeof first) {
         return false;
     }
-    memcpy(first, text, length);
+    snprintf(first, sizeof first, "%.*s", (int)length, text);
     if (!cli_parse_u32(first, &pages->first) ||
         !cli_parse_u32(dash != NULL ? dash + 1 : first, &last) || last < pages->first ||
         last >= FERRY_ROM_BANK_2) {

@@ -50,7 +50,7 @@ static int read_into(struct rom_session *session, const char *path, uint32_t add
 {
     char text[PROGRESS_SIZE_TEXT];
     struct progress progress;
-    uint8_t *bytes = malloc(size);
+    uint8_t *bytes = size > 0 ? malloc(size) : NULL;
     if (bytes == NULL) {
         return cli_fail("out of memory");
     }

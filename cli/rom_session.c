@@ -170,10 +170,10 @@ int rom_session_open(struct rom_session *session, const struct cli_command *comm
         return cli_fail("%s", session->wire.error);
     }
     interrupt_catch();
-    if (session->wire.no_parity && session->wire.traits.gap_ms == 0) {
+    if (session->wire.no_parity) {
         fprintf(stderr,
-                "ferry: note: %s has no parity, 8N1 is used; a chip that does not answer "
-                "may do so with --gap-ms 1\n",
+                "ferry: note: %s cannot do even parity (8E1), so 8N1 is used: fine on a "
+                "pseudo-terminal, not on a chip\n",
                 session->port);
     }
     return CLI_OK;

@@ -23,7 +23,7 @@
     "  --baud N       1200 to 115200 (default 115200; after another rate the chip needs a "        \
     "reset)\n"                                                                                     \
     "  --chunk N      bytes at a time, 16 to 256, a multiple of 16 (default 256)\n"                \
-    "  --gap-ms N     pause after each byte, for serial ports without parity (default 0)\n"
+    "  --gap-ms N     pause after each byte sent, 0 to 100 ms (default 0)\n"
 
 enum { ROM_SESSION_OPTIONS_MAX = 16 };
 

@@ -51,7 +51,7 @@ struct rom_wire_config {
 struct rom_wire {
     struct ferry_rom_traits traits;      /* for ferry_rom_init */
     char error[FERRY_DEVICE_ERROR_SIZE]; /* why the last call failed: a sentence for people */
-    bool no_parity;  /* the port cannot do 8E1 and stays at 8N1: fine on a pty, else use a gap */
+    bool no_parity;  /* the port cannot do 8E1 and stays at 8N1: right on a pty only */
     uint8_t address; /* I2C: the one in use */
     bool has_lines;  /* NRST is connected */
     /* Private. */

@@ -338,11 +338,12 @@ def test_readout_unprotect_asks(chips, answer, code):
 # --- habits of the ROM --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wire, quirk", [
-    ("uart", "stray-zero"), ("uart", "no-erase-ack"), ("i2c", "no-erase-ack"), ("uart", "late-parameters"),
-    ("i2c", "late-parameters"), ("uart", "lost-sync"), ("i2c", "lost-sync"), ("i2c", "i2c-v1.0"),
-    ("uart", "erase-43"), ("uart", "erase-7s"), ("i2c", "erase-7s"), ("i2c", "no-silent-wrp")])
-@pytest.mark.parametrize("name", [F411, L432])
+@pytest.mark.parametrize("name, wire, quirk", [
+    (L432, "uart", "stray-zero"), (L432, "uart", "no-erase-ack"), (L432, "i2c", "no-erase-ack"),
+    (L432, "uart", "late-parameters"), (L432, "i2c", "late-parameters"), (L432, "uart", "lost-sync"),
+    (L432, "i2c", "lost-sync"), (L432, "i2c", "i2c-v1.0"), (L432, "i2c", "erase-7s"), (L432, "i2c", "no-silent-wrp"),
+    (F411, "uart", "no-erase-ack"), (F411, "uart", "erase-43"), (F411, "uart", "erase-7s"), (F411, "i2c", "erase-7s"),
+    (F411, "i2c", "i2c-v1.0")])
 def test_habits(chips, name, wire, quirk):
     chip = chips(name, wire, "--rom-quirk", quirk)
     data = program(3000)
