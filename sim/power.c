@@ -55,6 +55,12 @@ static void reset_core(struct ferry_sim *b)
     uint32_t vectors[2];
     memcpy(vectors, start, sizeof vectors);
     sim_cpu_reset(b, vectors[0], vectors[1]);
+    if (b->s.system_memory)
+        return;
+    if (b->ecc_bad)
+        sim_ecc_read(b, 0, sizeof vectors);
+    if ((vectors[1] & 1u) == 0) /* the first instruction (B1.5.5) */
+        sim_exception_fault(b, SIM_EXC_USAGE, SIM_CFSR_INVSTATE, "reset vector without Thumb bit");
 }
 
 /* The chip but for the core, as it is in reset. */

@@ -3,11 +3,16 @@
 enum {
     PROBE_SIZE = 16, /* first read of a page: most pages of another image differ there already */
     LAST_SIZE = 8,   /* stack pointer and reset vector: written last of all */
-    TRIES = 3        /* erases of one page */
+    RESET_VECTOR_AT = 4,
+    TRIES = 3 /* erases of one page */
 };
 
 /* What the command in hand does with the chunk at `at`. */
-enum work { COMPARE, ERASE, BLANK, WRITE, VERIFY };
+enum work { COMPARE, ERASE, BLANK, WRITE, VERIFY, DISARM, VOID };
+
+/* Programming can only clear bits, so these clear the last bit of the reset vector, and all. */
+static const uint8_t disarmed[4] = {0xFE, 0xFF, 0xFF, 0xFF};
+static const uint8_t nothing[LAST_SIZE] = {0};
 
 static uint32_t least(uint32_t a, uint32_t b)
 {
@@ -56,6 +61,12 @@ static int issue(struct ferry_rom_update *update, uint32_t now_ms)
         update->pages_erased++;
     } else if (update->work == WRITE) {
         request.kind = FERRY_ROM_WRITE_MEMORY;
+    } else if (update->work == DISARM || update->work == VOID) {
+        const bool all = update->work == VOID;
+        request.kind = FERRY_ROM_WRITE_MEMORY;
+        request.address += all ? 0 : RESET_VECTOR_AT;
+        request.count = all ? sizeof nothing : sizeof disarmed;
+        request.data = all ? nothing : disarmed;
     } else if (update->work == COMPARE) {
         const bool probes = update->at == update->page.start && update->probed == 0;
         request.address += update->probed;
@@ -86,6 +97,19 @@ static int go_to_page_start(struct ferry_rom_update *update, uint8_t work)
     return go(update, work);
 }
 
+/*
+ * A power cut in an erase may leave any mixture: had the first page still its vectors, the chip
+ * could start what is left of the old application. So they are voided before. On chips that program
+ * single bytes a cut could leave half an address that starts too; but of one bit there is no half:
+ * without its last bit the reset vector is none. An L4 takes nothing but zeros on what is not
+ * blank, and finds a torn double word by its check bits. A write protected page stays as it is.
+ */
+static int go_to_erase(struct ferry_rom_update *update)
+{
+    const uint8_t first = update->rom->chip->unit_bytes < LAST_SIZE ? DISARM : VOID;
+    return go_to_page_start(update, update->page.start == 0 ? first : ERASE);
+}
+
 /* Flash is not what it should be: the page again, while there is hope. */
 static int erase_again(struct ferry_rom_update *update, int reason)
 {
@@ -94,7 +118,7 @@ static int erase_again(struct ferry_rom_update *update, int reason)
         return reason;
     }
     update->phase = FERRY_ROM_UPDATE_PROGRAM; /* the vector page is then filled from its start */
-    return go_to_page_start(update, ERASE);
+    return go_to_erase(update);
 }
 
 /* The chunk is done. */
@@ -133,7 +157,7 @@ static int program_page(struct ferry_rom_update *update)
         update->at = 0;
         (void)enter_page(update);
     }
-    return go_to_page_start(update, ERASE);
+    return go_to_erase(update);
 }
 
 /*
@@ -185,6 +209,9 @@ static int after_command(struct ferry_rom_update *update, int status)
                           status == FERRY_ROM_REFUSED || status == FERRY_ROM_BUS;
     if (update->work == ERASE && readable) {
         return after_erase(update, status);
+    }
+    if (update->work >= DISARM && readable) {
+        return go(update, update->work == DISARM ? VOID : ERASE);
     }
     if (update->work == WRITE && readable) {
         update->reason = status == FERRY_OK ? FERRY_ROM_VERIFY : status;

@@ -165,8 +165,10 @@ static void write_memory(struct kit_rom *model, const uint8_t *data, size_t size
     const size_t unit = model->chip->unit_bytes;
     bool done = size % unit == 0 && model->address % unit == 0;
     for (size_t i = 0; done && !model->write_protected && i < size; i += unit) {
-        for (size_t k = 0; k < unit && unit == 8; k++) {
-            done = done && flash[i + k] == 0xFF; /* ECC: once after an erase */
+        static const uint8_t zeros[8] = {0};
+        const bool voids = memcmp(data + i, zeros, unit) == 0;
+        for (size_t k = 0; k < unit && unit == 8 && !voids; k++) {
+            done = done && flash[i + k] == 0xFF; /* ECC: once after an erase, or to zeros */
         }
         for (size_t k = 0; k < unit && done; k++) {
             flash[i + k] &= data[i + k];

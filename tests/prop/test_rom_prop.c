@@ -36,11 +36,13 @@ static uint8_t image[SIZE], old[TOUCHED];
 static uint32_t cut_after, operations;
 static jmp_buf power_cut;
 
-/* What could start: nothing, the old application or the new one, never a mixture. */
+/* What could start: nothing, the old application or the new one, never a mixture. A reset vector
+ * without its last bit is none. */
 static void nothing_half_written(struct kit_rom *chip)
 {
     static const uint8_t blank[8] = {255, 255, 255, 255, 255, 255, 255, 255};
-    if (memcmp(chip->flash, blank, sizeof blank) != 0 && memcmp(chip->flash, old, TOUCHED) != 0) {
+    if (memcmp(chip->flash, blank, sizeof blank) != 0 && chip->flash[4] % 2 == 1 &&
+        memcmp(chip->flash, old, TOUCHED) != 0) {
         assert_memory_equal(chip->flash, image, SIZE);
     }
     assert_int_equal(chip->flash[TOUCHED], 0); /* no page of others, and not the whole chip */
@@ -72,6 +74,7 @@ static void set_up(bool framed)
     for (size_t i = 0; i < TOUCHED; i++) {
         old[i] = (uint8_t)(i * 11 + i / 256);
     }
+    old[4] |= 1;
     memcpy(old + PAGE, image + PAGE, 100); /* the second page differs late */
     restart(framed);
 }

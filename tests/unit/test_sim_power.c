@@ -26,6 +26,21 @@ static void reset_causes(void **state)
     kit_close(&kit);
 }
 
+/* ARMv7-M B1.5.5: without its last bit the reset vector is a UsageFault, before any instruction. */
+static void a_reset_vector_without_its_thumb_bit(void **state)
+{
+    (void)state;
+    kit_open(&kit, "writer", NULL);
+    uint32_t entry;
+    memcpy(&entry, ferry_sim_flash(kit.sim, NULL) + 4, sizeof entry);
+    entry &= ~1u;
+    ferry_sim_load(kit.sim, 0x08000004u, &entry, sizeof entry);
+    ferry_sim_power_on(kit.sim);
+    assert_int_equal(kit.events[FERRY_SIM_EV_FAULT], 1);
+    assert_int_equal(kit.last[FERRY_SIM_EV_FAULT].c, 1u << 17); /* CFSR: INVSTATE */
+    kit_close(&kit);
+}
+
 static void ram_survives_reset_but_not_power(void **state)
 {
     (void)state;
@@ -343,6 +358,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reset_causes),
+        cmocka_unit_test(a_reset_vector_without_its_thumb_bit),
         cmocka_unit_test(ram_survives_reset_but_not_power),
         cmocka_unit_test(cut_erase),
         cmocka_unit_test(cut_erase_in_its_first_or_last_moment),
