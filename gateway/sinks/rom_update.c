@@ -58,7 +58,6 @@ static int issue(struct ferry_rom_update *update, uint32_t now_ms)
         request.kind = FERRY_ROM_ERASE_PAGES;
         request.address = update->page.number;
         request.count = 1;
-        update->pages_erased++;
     } else if (update->work == WRITE) {
         request.kind = FERRY_ROM_WRITE_MEMORY;
     } else if (update->work == DISARM || update->work == VOID) {
@@ -107,6 +106,7 @@ static int go_to_page_start(struct ferry_rom_update *update, uint8_t work)
 static int go_to_erase(struct ferry_rom_update *update)
 {
     const uint8_t first = update->rom->chip->unit_bytes < LAST_SIZE ? DISARM : VOID;
+    update->pages_erased++;
     return go_to_page_start(update, update->page.start == 0 ? first : ERASE);
 }
 

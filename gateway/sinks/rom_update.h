@@ -60,7 +60,7 @@ struct ferry_rom_update {
     uint32_t held;              /* offset of the chunk that was supplied last */
     struct ferry_rom_page page; /* in hand, its start as an offset in the image */
     uint32_t page_end;          /* where it or the image ends */
-    uint32_t pages_erased;      /* for people */
+    uint32_t pages_erased;      /* or about to be: 0 = the old application is as it was */
     int reason;                 /* what to say if the chunk written last is not there */
 };
 
