@@ -157,8 +157,16 @@ class Board:
             raise LabError(self.sim.log.read_text())
         self.lock = threading.Lock()
         self.control = socket.socket(socket.AF_UNIX)
-        self.control.connect(str(self.socket_path))
+        wait_for("the control socket listens", self.connects, 10)
         self.reader = self.control.makefile("r")
+
+    def connects(self):
+        """Between bind and listen of a busy machine nobody is there yet."""
+        try:
+            self.control.connect(str(self.socket_path))
+        except ConnectionRefusedError:
+            return False
+        return True
 
     def command(self, name, **arguments):
         with self.lock:

@@ -417,7 +417,7 @@ def test_power_cut_in_the_middle(chips, wire):
     wait_for("the power is cut", lambda: not chip.board.command("status")["power"], 30)
     assert chip.held(8) == b"\xff" * 8
     chip.board.command("power_on")
-    said, _ = write.communicate(timeout=120)
+    said, _ = write.communicate(timeout=300)
     assert write.returncode == 0, said
     assert chip.held(SIZE) == program()
     wait_for("the program runs", chip.runs, 10)
@@ -433,7 +433,7 @@ def test_cable_pulled_and_back(chips):
     time.sleep(1)
     assert chip.programmed() - counted <= 256
     chip.board.command("plug")
-    said, _ = write.communicate(timeout=120)
+    said, _ = write.communicate(timeout=300)
     assert write.returncode == 0, said
     assert chip.held(len(data)) == data
 
