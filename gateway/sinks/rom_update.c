@@ -160,6 +160,20 @@ static int program_page(struct ferry_rom_update *update)
     return go_to_erase(update);
 }
 
+/* Each of the two must be certain before the next thing is done; to repeat them is harmless. A chip
+ * that refuses them all the time is protected, and will not be erased either. */
+static int after_void(struct ferry_rom_update *update, int status)
+{
+    if (status == FERRY_OK) {
+        return go(update, update->work == DISARM ? VOID : ERASE);
+    }
+    if (--update->tries > 0) {
+        return go(update, update->work);
+    }
+    update->tries = 1;
+    return status == FERRY_ROM_REFUSED ? go(update, ERASE) : status;
+}
+
 /*
  * The page was erased, or perhaps not. A ROM says nothing of write protection: had the vectors
  * stayed, the old application would start with pages of the new one. So they are looked at always,
@@ -211,7 +225,7 @@ static int after_command(struct ferry_rom_update *update, int status)
         return after_erase(update, status);
     }
     if (update->work >= DISARM && readable) {
-        return go(update, update->work == DISARM ? VOID : ERASE);
+        return after_void(update, status);
     }
     if (update->work == WRITE && readable) {
         update->reason = status == FERRY_OK ? FERRY_ROM_VERIFY : status;

@@ -80,6 +80,33 @@ static void no_erase_of_vectors_that_stand(void **state)
     }
 }
 
+/* Zeros come byte by byte: they may only come over a reset vector that is none already. */
+static void disarmed_before_void(struct kit_rom *chip)
+{
+    static const uint8_t zeros[8] = {0};
+    static uint8_t before;
+    if (memcmp(chip->flash, zeros, sizeof zeros) == 0) {
+        assert_int_equal(before % 2, 0);
+        vectors_seen = true;
+    }
+    before = chip->flash[4];
+}
+
+static void vectors_are_voided_for_certain(void **state)
+{
+    (void)state;
+    for (uint32_t at = 0; at < 300; at++) {
+        connect(0x431, &usart);
+        memset(model.flash, 0x55, sizeof model.flash);
+        model.watch = disarmed_before_void;
+        vectors_seen = false;
+        model.fault = KIT_ROM_FLIPPED;
+        model.fault_at = model.wire_count + at;
+        assert_int_equal(update(300), FERRY_OK);
+        assert_true(vectors_seen);
+    }
+}
+
 static void a_blank_chip_is_filled(void **state)
 {
     static const struct {
@@ -255,6 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_erase_of_vectors_that_stand),
+        cmocka_unit_test(vectors_are_voided_for_certain),
         cmocka_unit_test(a_blank_chip_is_filled),
         cmocka_unit_test(any_size),
         cmocka_unit_test(what_matches_is_only_read),
