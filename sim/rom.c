@@ -29,48 +29,40 @@ enum {
     READOUT_PROTECT = 0x82,
     READOUT_PROTECT_NS = 0x83,
     READOUT_UNPROTECT = 0x92,
-    READOUT_UNPROTECT_NS = 0x93
+    READOUT_UNPROTECT_NS = 0x93,
+    GET_CHECKSUM = 0xA1
 };
 
-/* In the order that GET tells them. no_stretch: only on I2C from version 1.1 on. */
+#define NO_STRETCH 0x11u
+#define CHECKSUM   0x12u
+
+/* In the order that GET tells them. i2c_from: only on I2C, from this version of the protocol on
+ * (AN4221 table 3). when_protected: AN4221 table 2, note 2. */
 static const struct {
-    uint8_t code;
-    bool no_stretch, when_protected;
+    uint8_t code, i2c_from;
+    bool when_protected;
 } commands[] = {
-    {GET, false, true},
-    {GET_VERSION, false, true},
-    {GET_ID, false, true},
-    {READ, false, false},
-    {GO, false, false},
-    {WRITE, false, false},
-    {ERASE, false, false},
-    {EXTENDED_ERASE, false, false},
-    {WRITE_PROTECT, false, false},
-    {WRITE_UNPROTECT, false, false},
-    {READOUT_PROTECT, false, false},
-    {READOUT_UNPROTECT, false, true},
-    {WRITE_NS, true, false},
-    {EXTENDED_ERASE_NS, true, false},
-    {WRITE_PROTECT_NS, true, false},
-    {WRITE_UNPROTECT_NS, true, false},
-    {READOUT_PROTECT_NS, true, false},
-    {READOUT_UNPROTECT_NS, true, true},
+    {GET, 0, true},
+    {GET_VERSION, 0, true},
+    {GET_ID, 0, true},
+    {READ, 0, false},
+    {GO, 0, false},
+    {WRITE, 0, false},
+    {ERASE, 0, false},
+    {EXTENDED_ERASE, 0, false},
+    {WRITE_PROTECT, 0, false},
+    {WRITE_UNPROTECT, 0, false},
+    {READOUT_PROTECT, 0, false},
+    {READOUT_UNPROTECT, 0, true},
+    {WRITE_NS, NO_STRETCH, false},
+    {EXTENDED_ERASE_NS, NO_STRETCH, false},
+    {WRITE_PROTECT_NS, NO_STRETCH, false},
+    {WRITE_UNPROTECT_NS, NO_STRETCH, false},
+    {READOUT_PROTECT_NS, NO_STRETCH, false},
+    {READOUT_UNPROTECT_NS, NO_STRETCH, true},
+    {GET_CHECKSUM, CHECKSUM, true},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
-
-static const struct {
-    const char *name;
-    bool on;
-} quirks[] = {
-#define FERRY_SIM_X(id, text, on, what) {text, on},
-    FERRY_SIM_ROM_QUIRK_MAP(FERRY_SIM_X)
-#undef FERRY_SIM_X
-};
-
-bool sim_rom_quirk(const struct ferry_sim *b, unsigned quirk)
-{
-    return ((b->s.rom.quirks >> quirk) & 1u) != 0;
-}
 
 /* ---- which commands there are ---- */
 
@@ -85,9 +77,9 @@ static uint8_t version(const struct ferry_sim *b)
 static bool offered(const struct ferry_sim *b, size_t i)
 {
     bool classic = sim_rom_quirk(b, FERRY_SIM_ROM_ERASE_43);
-    bool no_stretch = b->s.rom.transport == SIM_ROM_I2C && version(b) >= 0x11;
     uint8_t code = commands[i].code;
-    if (commands[i].no_stretch && !no_stretch)
+    uint8_t i2c = b->s.rom.transport == SIM_ROM_I2C ? version(b) : 0;
+    if (commands[i].i2c_from > i2c)
         return false;
     if (code == ERASE)
         return classic;
@@ -109,7 +101,7 @@ static int find(const struct ferry_sim *b, uint8_t code)
 static uint8_t plain(uint8_t code)
 {
     for (size_t i = 0; i < COMMANDS; i++) {
-        if (commands[i].code == code && commands[i].no_stretch)
+        if (commands[i].code == code && commands[i].i2c_from == NO_STRETCH)
             return (uint8_t)(code - 1u);
     }
     return code;
@@ -199,11 +191,15 @@ static const uint8_t *memory(const struct ferry_sim *b, uint32_t address, uint32
 
 static bool address_ok(const struct ferry_sim *b, uint32_t address, uint8_t command)
 {
-    uint32_t align = command == WRITE ? (b->chip->rom->program_bytes > 4 ? 8u : 4u) : 1u;
+    uint32_t align = command == WRITE          ? (b->chip->rom->program_bytes > 4 ? 8u : 4u)
+                     : command == GET_CHECKSUM ? 4u
+                                               : 1u;
     bool flash = address - b->chip->flash_base < b->chip->flash_size;
     bool ram = address >= b->chip->rom->ram_low && sim_bus_ram(b, address, 1);
     if (address % align != 0)
         return false;
+    if (command == GET_CHECKSUM)
+        return flash;
     return flash || ram || (command == READ && memory(b, address, 1));
 }
 
@@ -237,12 +233,31 @@ static void write_memory(struct ferry_sim *b)
     }
 }
 
+static uint32_t number(const struct sim_rom *r)
+{
+    return (uint32_t)r->in[0] << 24 | (uint32_t)r->in[1] << 16 | (uint32_t)r->in[2] << 8 | r->in[3];
+}
+
+/* AN4221 2.20: flash only, whole words. The sum is made once this acknowledge has left. */
+static void got_size(struct ferry_sim *b)
+{
+    struct sim_rom *r = &b->s.rom;
+    uint32_t size = number(r), offset = r->address - b->chip->flash_base;
+    if (size == 0 || size % 4u != 0 || size > b->chip->flash_size - offset) {
+        refuse(b);
+        return;
+    }
+    next_field(b, SIM_ROM_COMMAND, 2);
+    r->job_bytes = size;
+    r->then = SIM_ROM_WORK;
+    sim_rom_answer(b, SIM_ROM_ACK);
+}
+
 static void got_address(struct ferry_sim *b)
 {
     struct sim_rom *r = &b->s.rom;
     uint8_t command = plain(r->command);
-    r->address =
-        (uint32_t)r->in[0] << 24 | (uint32_t)r->in[1] << 16 | (uint32_t)r->in[2] << 8 | r->in[3];
+    r->address = number(r);
     if (!address_ok(b, r->address, command)) {
         refuse(b);
         return;
@@ -251,6 +266,8 @@ static void got_address(struct ferry_sim *b)
         next_field(b, SIM_ROM_LENGTH, 2);
     else if (command == WRITE)
         next_field(b, SIM_ROM_DATA, 1);
+    else if (command == GET_CHECKSUM)
+        next_field(b, SIM_ROM_LENGTH_32, 5);
     else
         next_field(b, SIM_ROM_COMMAND, 2);
     r->then = command == GO ? SIM_ROM_GO : SIM_ROM_STAY;
@@ -327,6 +344,7 @@ static void begin(struct ferry_sim *b, uint8_t command)
     case READ:
     case WRITE:
     case GO:
+    case GET_CHECKSUM:
         next_field(b, SIM_ROM_ADDRESS, 5);
         break;
     case ERASE:
@@ -400,7 +418,7 @@ static void got_field(struct ferry_sim *b)
         [SIM_ROM_ADDRESS] = got_address,         [SIM_ROM_LENGTH] = read_memory,
         [SIM_ROM_DATA] = write_memory,           [SIM_ROM_PAGES] = got_pages,
         [SIM_ROM_PAGES_16] = got_pages_16,       [SIM_ROM_PAGE_COUNT] = got_page_count,
-        [SIM_ROM_SECTORS] = sim_rom_job_options,
+        [SIM_ROM_SECTORS] = sim_rom_job_options, [SIM_ROM_LENGTH_32] = got_size,
     };
     struct sim_rom *r = &b->s.rom;
     if (r->phase == SIM_ROM_COMMAND)
@@ -468,6 +486,8 @@ void sim_rom_sent(struct ferry_sim *b)
     r->then = SIM_ROM_STAY;
     if (then == SIM_ROM_GO) {
         go(b);
+    } else if (then == SIM_ROM_WORK && r->command == GET_CHECKSUM) {
+        sim_rom_job_checksum(b);
     } else if (then == SIM_ROM_WORK) {
         sim_rom_job_options(b);
     } else if (then == SIM_ROM_RESET) {
@@ -515,78 +535,4 @@ void sim_rom_timer(struct ferry_sim *b)
     } else {
         sim_i2c_wire_look(b); /* the end of a planned delay */
     }
-}
-
-bool sim_rom_strikes(struct ferry_sim *b, bool from_rom)
-{
-    struct sim_rom *r = &b->s.rom;
-    uint64_t number = r->bytes[from_rom]++;
-    if (r->disturb.fault == FERRY_SIM_ROM_FAULT_NONE || r->disturbed ||
-        r->disturb.from_rom != from_rom || number != r->disturb_at)
-        return false;
-    r->disturbed = true;
-    return true;
-}
-
-/* ---- public ---- */
-
-int ferry_sim_rom_quirk(struct ferry_sim *sim, const char *name)
-{
-    bool on = strncmp(name, "no-", 3) != 0 || strcmp(name, "no-erase-ack") == 0;
-    const char *plain_name = on ? name : name + 3;
-    for (unsigned i = 0; i < FERRY_SIM_ROM_QUIRK_COUNT; i++) {
-        if (strcmp(quirks[i].name, plain_name) != 0)
-            continue;
-        sim->s.rom.quirks &= ~(1u << i);
-        sim->s.rom.quirks |= on ? 1u << i : 0;
-        return FERRY_SIM_OK;
-    }
-    return FERRY_SIM_E_ARGUMENT;
-}
-
-const char *ferry_sim_rom_quirk_name(unsigned quirk)
-{
-    return quirk < FERRY_SIM_ROM_QUIRK_COUNT ? quirks[quirk].name : NULL;
-}
-
-bool ferry_sim_rom_quirk_on(const struct ferry_sim *sim, unsigned quirk)
-{
-    return quirk < FERRY_SIM_ROM_QUIRK_COUNT && sim_rom_quirk(sim, quirk);
-}
-
-uint32_t sim_rom_quirks_at_start(void)
-{
-    uint32_t mask = 0;
-    for (unsigned i = 0; i < FERRY_SIM_ROM_QUIRK_COUNT; i++)
-        mask |= quirks[i].on ? 1u << i : 0;
-    return mask;
-}
-
-void ferry_sim_rom_disturb(struct ferry_sim *sim, const struct ferry_sim_rom_disturb *plan)
-{
-    struct sim_rom *r = &sim->s.rom;
-    r->disturb = *plan;
-    r->disturb_at = r->bytes[plan->from_rom] + plan->after;
-    r->disturbed = false;
-}
-
-void ferry_sim_rom_state(const struct ferry_sim *sim, struct ferry_sim_rom_state *out)
-{
-    const struct sim_rom *r = &sim->s.rom;
-    *out = (struct ferry_sim_rom_state){
-        .active = r->active,
-        .ready = r->ready,
-        .busy = sim_rom_busy(sim),
-        .uart = r->transport == SIM_ROM_UART,
-        .i2c = r->transport == SIM_ROM_I2C,
-        .empty = r->empty,
-        .disturbed = r->disturbed,
-        .bytes_to = r->bytes[0],
-        .bytes_from = r->bytes[1],
-    };
-}
-
-int ferry_sim_rom_i2c_address(const struct ferry_sim *sim)
-{
-    return sim->chip->rom ? sim->chip->rom->i2c_address : -1;
 }

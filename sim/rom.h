@@ -4,7 +4,7 @@
  * it is active. Internal; the switches are public in ferry_sim.h.
  *
  * rom.c is the commands, rom_job.c what they do to flash and option bytes, rom_uart.c and rom_i2c.c
- * bring bytes in and take answers out.
+ * bring bytes in and take answers out, rom_switches.c is the habits and what a test may ask.
  */
 #ifndef FERRY_SIM_ROM_H
 #define FERRY_SIM_ROM_H
@@ -31,11 +31,12 @@ enum sim_rom_phase {
     SIM_ROM_PAGES_16,   /* of 0x44, one field (USART) */
     SIM_ROM_PAGE_COUNT, /* of 0x44 and 0x45 on I2C: two fields */
     SIM_ROM_PAGE_NUMBERS,
-    SIM_ROM_SECTORS, /* of 0x63 */
-    SIM_ROM_SWALLOW  /* lost sync: it waits for data that nobody sends */
+    SIM_ROM_SECTORS,   /* of 0x63 */
+    SIM_ROM_LENGTH_32, /* of 0xA1 */
+    SIM_ROM_SWALLOW    /* lost sync: it waits for data that nobody sends */
 };
 
-enum sim_rom_job { SIM_ROM_IDLE, SIM_ROM_WRITE, SIM_ROM_ERASE, SIM_ROM_OPTIONS };
+enum sim_rom_job { SIM_ROM_IDLE, SIM_ROM_WRITE, SIM_ROM_ERASE, SIM_ROM_OPTIONS, SIM_ROM_CHECKSUM };
 
 /** What it does once its answer has left. */
 enum sim_rom_then { SIM_ROM_STAY, SIM_ROM_GO, SIM_ROM_WORK, SIM_ROM_RESET };
@@ -89,11 +90,13 @@ void sim_rom_reply(struct ferry_sim *b, const uint8_t *data, uint32_t size);
 void sim_rom_answer(struct ferry_sim *b, uint8_t byte);
 /** The whole answer has left: jump, reset, or take the byte that waited. */
 void sim_rom_sent(struct ferry_sim *b);
+/** Flash operations are under way, or a checksum. */
+bool sim_rom_busy(const struct ferry_sim *b);
+
+/* ---- rom_switches.c ---- */
 /** Those that are on from the start, as a mask. */
 uint32_t sim_rom_quirks_at_start(void);
 bool sim_rom_quirk(const struct ferry_sim *b, unsigned quirk);
-/** Flash operations are under way. */
-bool sim_rom_busy(const struct ferry_sim *b);
 /**
  * Does the plan of disturbance strike this byte?
  * @param from_rom its direction
@@ -106,6 +109,8 @@ void sim_rom_job_write(struct ferry_sim *b, uint32_t bytes);
 /** Pages from in[at...], width bytes each. @return false when a number is out of range */
 bool sim_rom_job_erase(struct ferry_sim *b, uint32_t at, uint32_t count, uint32_t width);
 void sim_rom_job_erase_all(struct ferry_sim *b);
+/** Of job_bytes from address on, inside flash. */
+void sim_rom_job_checksum(struct ferry_sim *b);
 /** 0x63, 0x73, 0x82, 0x92 after their parameters. */
 void sim_rom_job_options(struct ferry_sim *b);
 /** The next operation of the job, or its end. */

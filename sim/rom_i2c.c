@@ -10,7 +10,7 @@
 static bool no_stretch(const struct ferry_sim *b)
 {
     uint8_t c = b->s.rom.command;
-    return c == 0x32 || c == 0x45 || c == 0x64 || c == 0x74 || c == 0x83 || c == 0x93;
+    return c == 0x32 || c == 0x45 || c == 0x64 || c == 0x74 || c == 0x83 || c == 0x93 || c == 0xA1;
 }
 
 static bool answers(const struct sim_rom *r)

@@ -9,6 +9,8 @@
 #define RDP_LEVEL_0     0xAAu
 #define RDP_LEVEL_1     0x55u
 #define PSIZE_X8        0u
+#define CRC_POLYNOMIAL  0x04C11DB7u
+#define CRC_WORD_PS     (SIM_PS_PER_US / 4u) /* a guess: load, store, loop at some 50 MHz */
 
 enum { WRITE_PROTECT = 0x63, WRITE_UNPROTECT = 0x73, READOUT_PROTECT = 0x82 };
 
@@ -245,6 +247,42 @@ static void options_step(struct ferry_sim *b)
     }
 }
 
+/* ---- checksum ---- */
+
+/* RM0394 14.3: the CRC unit as after a reset: 0x04C11DB7, from all ones, each word MSB first. */
+static uint32_t crc_unit(const uint8_t *bytes, uint32_t size)
+{
+    uint32_t crc = UINT32_MAX;
+    for (uint32_t at = 0; at < size; at += 4) {
+        uint32_t word;
+        memcpy(&word, bytes + at, sizeof word);
+        crc ^= word;
+        for (int bit = 0; bit < 32; bit++)
+            crc = crc << 1 ^ ((crc >> 31) ? CRC_POLYNOMIAL : 0u);
+    }
+    return crc;
+}
+
+void sim_rom_job_checksum(struct ferry_sim *b)
+{
+    begin(b, SIM_ROM_CHECKSUM, 1);
+}
+
+static void checksum_step(struct ferry_sim *b)
+{
+    struct sim_rom *r = &b->s.rom;
+    if (r->job_at++ == 0) {
+        wait_for(b, r->job_bytes / 4u * CRC_WORD_PS);
+        return;
+    }
+    uint32_t crc = crc_unit(b->cells + (r->address - b->chip->flash_base), r->job_bytes);
+    uint8_t data[5] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8),
+                       (uint8_t)crc};
+    data[4] = data[0] ^ data[1] ^ data[2] ^ data[3];
+    finish(b, SIM_ROM_ACK);
+    sim_rom_reply(b, data, sizeof data);
+}
+
 void sim_rom_job_step(struct ferry_sim *b)
 {
     switch (b->s.rom.job) {
@@ -256,6 +294,9 @@ void sim_rom_job_step(struct ferry_sim *b)
         break;
     case SIM_ROM_OPTIONS:
         options_step(b);
+        break;
+    case SIM_ROM_CHECKSUM:
+        checksum_step(b);
         break;
     default:
         break;

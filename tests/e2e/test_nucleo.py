@@ -93,9 +93,10 @@ def test_an_image_is_signed_for_the_start_of_flash(tmp_path):
 
 @pytest.mark.skipif(not shutil.which("stm32flash") and not os.environ.get("FERRY_NO_SKIP"),
                     reason="stm32flash is not installed (tools/setup)")
-def test_starts_by_the_rom(tmp_path):
+@pytest.mark.parametrize("bus", ["uart", "i2c"])
+def test_starts_by_the_rom(tmp_path, bus):
     """Written into a blank chip: by GO, then, its empty flag cleared, by a reset with BOOT0 low."""
-    rom = RomBoard(tmp_path, NAME)
+    rom = RomBoard(tmp_path, NAME, bus=bus)
     board = rom.board
     try:
         rom.stm32flash("-w", APP, "-v", "-g", f"{FLASH:#x}")

@@ -23,6 +23,12 @@ BOARDS = {  # board: name that stm32flash gives the chip, erased page and its si
     "stm32f407_discovery": ("STM32F40xxx/41xxx", 0x413, 0x4000, "--rom-uart"),
     "nucleo_l432kc": ("STM32L43xxx/44xxx", 0x435, 0x800, "--uart"),
 }
+I2C = {  # board: address, version of the protocol
+    "stm32f411_blackpill": (0x39, 0x11),
+    "stm32f407_discovery": (0x3A, 0x10),
+    "nucleo_l432kc": (0x48, 0x12),
+}
+WAYS = [(name, bus) for bus in ("uart", "i2c") for name in BOARDS]
 
 
 def program():
@@ -33,9 +39,10 @@ def program():
 
 
 class RomBoard:
-    """The board with BOOT0 high, and the path of the boot loader's serial port."""
+    """The board with BOOT0 high, and the path of the boot loader's serial port, or its I2C bus."""
 
-    def __init__(self, folder, name, *options):
+    def __init__(self, folder, name, *options, bus="uart"):
+        self.name, self.bus = name, bus
         self.blank = folder / "blank.bin"
         self.blank.write_bytes(b"\xff" * 16)
         self.rom_port = folder / "rom"
@@ -46,8 +53,11 @@ class RomBoard:
         wait_for("ST's boot loader listens", lambda: self.board.command("rom")["ready"], 10)
 
     def stm32flash(self, *arguments, check=True):
-        done = subprocess.run([STM32FLASH, "-b", "115200", "-m", "8n1", *map(str, arguments), self.port],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+        where = ["-b", "115200", "-m", "8n1"] if self.bus == "uart" else ["-a", hex(I2C[self.name][0])]
+        done = subprocess.run([STM32FLASH, *where, *map(str, arguments),
+                               self.port if self.bus == "uart" else "/dev/i2c-1"],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+                              env=self.board.env if self.bus == "i2c" else None)
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
@@ -56,10 +66,10 @@ class RomBoard:
         self.board.command("reset")
 
 
-@pytest.fixture(params=BOARDS)
+@pytest.fixture(params=WAYS, ids="-".join)
 def rom(request, tmp_path):
-    rom = RomBoard(tmp_path, request.param)
-    rom.name = request.param
+    name, bus = request.param
+    rom = RomBoard(tmp_path, name, bus=bus)
     try:
         yield rom
     finally:
@@ -77,8 +87,10 @@ def test_info_write_verify_read_erase_go(rom, tmp_path):
     firmware, back = tmp_path / "firmware.bin", tmp_path / "back.bin"
     firmware.write_bytes(program())
     info = rom.stm32flash().stdout
-    assert name in info and f"0x{pid:04x}" in info and "0x31" in info
+    version = 0x31 if rom.bus == "uart" else I2C[rom.name][1]
+    assert name in info and f"0x{pid:04x}" in info and f"Version      : {version:#x}" in info
     rom.stm32flash("-w", firmware, "-v")
+    assert rom.board.command("rom")["spoken_to_on"] == rom.bus
     rom.stm32flash("-r", back, "-S", f"{FLASH:#x}:{firmware.stat().st_size}")
     assert back.read_bytes() == firmware.read_bytes()
     dump = tmp_path / "dump.bin"
@@ -95,6 +107,28 @@ def test_info_write_verify_read_erase_go(rom, tmp_path):
     rom.stm32flash("-o", "-s", "0", "-e", "1")
     rom.board.command("flash_dump", file=str(dump), address=FLASH, size=firmware.stat().st_size)
     assert dump.read_bytes() == b"\xff" * page + firmware.read_bytes()[page:]
+
+
+def crc(data):
+    """As the CRC unit of these chips makes it: words, most significant bit first, from all ones."""
+    value = 0xFFFFFFFF
+    for at in range(0, len(data), 4):
+        value ^= int.from_bytes(data[at:at + 4], "little")
+        for _ in range(32):
+            value = (value << 1 ^ (0x04C11DB7 if value >> 31 else 0)) & 0xFFFFFFFF
+    return value
+
+
+def test_checksum_by_the_chip(tmp_path):
+    """I2C protocol 1.2 has a command for it: far fewer bytes on the bus than a read."""
+    rom = RomBoard(tmp_path, "nucleo_l432kc", bus="i2c")
+    try:
+        content = program()[:4096]
+        rom.board.command("flash_load", address=FLASH, hex=content.hex())
+        assert f"{crc(content):#010x}" in rom.stm32flash("-C", "-S", f"{FLASH:#x}:{len(content)}").stdout
+        assert rom.board.command("counters")["i2c_from_node"] < 256
+    finally:
+        rom.board.stop()
 
 
 def test_write_protection_is_told_by_reading_back(tmp_path):

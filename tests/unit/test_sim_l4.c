@@ -240,16 +240,58 @@ static void protects_an_area(void **state)
     host_close(&h);
 }
 
+/* AN2606, table 3: protocol 1.2. */
 static void speaks_i2c(void **state)
 {
     (void)state;
-    uint8_t in[3];
+    uint8_t in[20];
     host_open(&h, nucleo, "l4_ecc");
     assert_int_equal(ferry_sim_rom_i2c_address(h.kit.sim), 0x48);
     assert_int_equal(host_i2c_command(&h, 0x02), ACK);
     assert_int_equal(host_i2c_read(&h, in, 3, 10), FERRY_SIM_OK);
     assert_memory_equal(in, "\x01\x04\x35", 3);
     assert_int_equal(host_i2c_ack(&h, 10), ACK);
+    assert_int_equal(host_i2c_command(&h, 0x00), ACK);
+    assert_int_equal(host_i2c_read(&h, in, 20, 10), FERRY_SIM_OK);
+    assert_memory_equal(in,
+                        "\x12\x12\x00\x01\x02\x11\x21\x31\x44\x63\x73\x82\x92\x32\x45\x64\x74\x83"
+                        "\x93\xA1",
+                        20);
+    assert_int_equal(host_i2c_ack(&h, 10), ACK);
+    host_close(&h);
+}
+
+/* AN4221 2.20: address, size, then the checksum that the CRC unit makes. @return as host_i2c_ack */
+static int checksum(uint32_t address, uint32_t size, uint8_t sum[5])
+{
+    if (host_i2c_command(&h, 0xA1) != ACK || host_i2c_address(&h, address) != ACK)
+        return -1;
+    int answer = host_i2c_address(&h, size); /* the same form: four bytes and their XOR */
+    if (answer != ACK)
+        return answer;
+    while ((answer = host_i2c_ack(&h, 10)) == BUSY)
+        ferry_sim_run_for(h.kit.sim, MS);
+    return answer == ACK && host_i2c_read(&h, sum, 5, 10) != FERRY_SIM_OK ? -1 : answer;
+}
+
+static void tells_a_checksum(void **state)
+{
+    (void)state;
+    uint8_t sum[5];
+    host_open(&h, nucleo, "l4_ecc");
+    ferry_sim_load(h.kit.sim, FLASH + 0x100, "\x78\x56\x34\x12\xF0\xDE\xBC\x9A", 8);
+    assert_int_equal(checksum(FLASH + 0x100, 4, sum), ACK);
+    assert_memory_equal(sum, "\xDF\x8A\x8A\x2B\xF4", 5); /* of 0x12345678 */
+    assert_int_equal(checksum(FLASH, 256 * 1024, sum), ACK);
+    assert_int_equal(checksum(FLASH, 0, sum), NACK);
+    assert_int_equal(checksum(FLASH, 6, sum), NACK);
+    assert_int_equal(checksum(FLASH + 4, 256 * 1024, sum), NACK);
+    assert_int_equal(checksum(0x20004000u, 4, sum), -1); /* flash only: NACK at the address */
+    assert_int_equal(host_i2c_command(&h, 0x82), ACK);   /* works with readout protection too */
+    assert_int_equal(host_i2c_ack(&h, 100), ACK);
+    ferry_sim_run_for(h.kit.sim, 150 * MS);
+    assert_int_equal(host_i2c_command(&h, 0x11), NACK);
+    assert_int_equal(checksum(FLASH + 0x100, 4, sum), ACK);
     host_close(&h);
 }
 
@@ -265,6 +307,7 @@ int main(void)
         cmocka_unit_test(pages_and_double_words),
         cmocka_unit_test(protects_an_area),
         cmocka_unit_test(speaks_i2c),
+        cmocka_unit_test(tells_a_checksum),
     };
     return cmocka_run_group_tests_name("sim_l4", tests, NULL, NULL);
 }
