@@ -434,6 +434,11 @@ void ferry_rom_init(struct ferry_rom *rom, const struct ferry_rom_traits *traits
 
 static bool is_valid(const struct ferry_rom *rom, const struct ferry_rom_request *request)
 {
+    /* Page numbers have two bytes in the extended erase only: cut off, they are other pages. */
+    const bool wide =
+        request->kind == FERRY_ROM_ERASE_PAGES && rom->opcode[FERRY_ROM_ERASE_PAGES] != 0x43;
+    const uint32_t special = wide ? FERRY_ROM_BANK_2 : FERRY_ROM_ALL;
+    const uint32_t limit = wide ? FERRY_ROM_ALL + 1 : 0x100;
     uint32_t most = rom->traits->chunk_bytes;
     switch (request->kind) {
     case FERRY_ROM_READ_MEMORY:
@@ -445,11 +450,11 @@ static bool is_valid(const struct ferry_rom *rom, const struct ferry_rom_request
         break;
     case FERRY_ROM_ERASE_PAGES:
     case FERRY_ROM_WRITE_PROTECT:
-        if (request->address > FERRY_ROM_ALL) {
-            return false;
-        }
         if (request->count == 0 && request->kind == FERRY_ROM_ERASE_PAGES) {
-            return request->address >= FERRY_ROM_BANK_2;
+            return request->address - special <= FERRY_ROM_ALL - special;
+        }
+        if (request->address >= limit || request->count > limit - request->address) {
+            return false;
         }
         most = ferry_rom_pages_max(rom->traits);
         break;

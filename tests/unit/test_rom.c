@@ -195,6 +195,30 @@ static void busy_is_polled(void **state)
     assert_int_equal(model.erases, 1);
 }
 
+/* 70 s were reported from the field: slow is not silent. */
+static void an_erase_of_everything_may_take_long(void **state)
+{
+    (void)state;
+    connect(0x431, &usart);
+    model.erase_us = 70000000 / 8;
+    assert_int_equal(run(FERRY_ROM_ERASE_PAGES, FERRY_ROM_ALL, 0), FERRY_OK);
+    assert_int_equal(model.erases, 1);
+}
+
+/* A page number, and a bank's, have one byte: nothing that is cut off is sent. */
+static void the_old_erase_has_no_large_numbers(void **state)
+{
+    (void)state;
+    connect(0x431, &usart);
+    rom.opcode[FERRY_ROM_ERASE_PAGES] = 0x43;
+    assert_int_equal(run(FERRY_ROM_ERASE_PAGES, 256, 1), FERRY_ARGUMENT);
+    assert_int_equal(run(FERRY_ROM_ERASE_PAGES, 250, 7), FERRY_ARGUMENT);
+    assert_int_equal(run(FERRY_ROM_WRITE_PROTECT, 256, 1), FERRY_ARGUMENT);
+    assert_int_equal(run(FERRY_ROM_ERASE_PAGES, FERRY_ROM_BANK_1, 0), FERRY_ARGUMENT);
+    assert_int_equal(run(FERRY_ROM_ERASE_PAGES, UINT32_MAX, 1), FERRY_ARGUMENT);
+    assert_int_equal(model.erases, 0);
+}
+
 static void the_last_ack_is_missing(void **state)
 {
     const struct ferry_rom_traits *all[] = {&usart, &i2c};
@@ -374,6 +398,8 @@ int main(void)
         cmocka_unit_test(old_i2c_stretches),
         cmocka_unit_test(an_i2c_list_of_another_length),
         cmocka_unit_test(busy_is_polled),
+        cmocka_unit_test(an_erase_of_everything_may_take_long),
+        cmocka_unit_test(the_old_erase_has_no_large_numbers),
         cmocka_unit_test(the_last_ack_is_missing),
         cmocka_unit_test(readout_protection_has_its_name),
         cmocka_unit_test(write_protection),
