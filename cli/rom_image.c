@@ -1,18 +1,13 @@
 #include "rom_image.h"
 
 #include "cli.h"
+#include "rom_fit.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    SIZE_MIN = 8,           /* stack pointer and reset vector */
-    RAM_BEHIND = 16 * 1024, /* SRAM2 of an L4, which the ROM's documents do not count */
-    CCM_START = 0x10000000, /* F405/407: 64 KB that a stack may use; SRAM2 of an L4 too */
-    CCM_END = 0x10010000
-};
+enum { SIZE_MIN = 8 /* stack pointer and reset vector */ };
 
 /* --- loading ------------------------------------------------------------------------------ */
 
@@ -76,62 +71,11 @@ void rom_image_free(struct rom_image *image)
 
 /* --- for this chip? ----------------------------------------------------------------------- */
 
-/* Does `board` name this part of a chip's name: "F407" in stm32f407_discovery, "L43" (of L43x) in
- * nucleo_l432kc. */
-static bool names(const char *board, const char *part, size_t length)
-{
-    for (; strlen(board) >= length; board++) {
-        size_t i = 0;
-        while (i < length && tolower((unsigned char)board[i]) == tolower((unsigned char)part[i])) {
-            i++;
-        }
-        if (i == length) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A letter and digits, as in "F407" of "F405/407": what stands behind / lacks the letter. */
-static bool names_chip(const char *board, const char *name)
-{
-    char part[16] = {name[0]};
-    for (const char *from = name + 1; from != NULL;) {
-        size_t digits = strspn(from, "0123456789");
-        if (digits >= 2 && digits < sizeof part - 1) {
-            memcpy(part + 1, from, digits);
-            if (names(board, part, digits + 1)) {
-                return true;
-            }
-        }
-        from = strchr(from, '/');
-        if (from != NULL) {
-            from += 1 + (from[1] == name[0]);
-        }
-    }
-    return false;
-}
-
-/* A board that names another chip of the table is another board. Who calls his "pump" is free. */
-static bool is_for_other_chip(const char *board, const struct ferry_rom_chip *chip)
-{
-    const struct ferry_rom_chip *other;
-    if (names_chip(board, chip->name)) {
-        return false;
-    }
-    for (size_t i = 0; (other = ferry_rom_chip_at(i)) != NULL; i++) {
-        if (names_chip(board, other->name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool check_board(const struct rom_image *image, const struct ferry_rom_chip *chip)
 {
     char name[FERRY_BOARD_NAME_MAX + 1] = {0};
     memcpy(name, image->claims.board, image->claims.board_size);
-    if (is_for_other_chip(name, chip)) {
+    if (!rom_fit_board(chip, name)) {
         cli_fail("%s: the image is for %s, this chip is an STM32%s; send the image of this board "
                  "(%s)",
                  image->path, name, chip->name, ferry_status_name(FERRY_IMAGE_BOARD));
@@ -151,8 +95,8 @@ static bool check_place(const struct rom_image *image, const struct ferry_rom_ch
                         uint32_t flash_size)
 {
     struct ferry_rom_page page;
-    const uint32_t offset = image->address - FERRY_ROM_FLASH_BASE; /* below it wraps: too large */
-    if (offset > flash_size || image->size > flash_size - offset) {
+    const uint32_t offset = image->address - FERRY_ROM_FLASH_BASE;
+    if (!rom_fit_place(flash_size, image->address, image->size)) {
         cli_fail("%s: %" PRIu32 " bytes at 0x%08" PRIX32 " do not fit this chip's %" PRIu32
                  " KB of flash (%s)",
                  image->path, image->size, image->address, flash_size / 1024,
@@ -173,10 +117,8 @@ static bool check_vectors(const struct rom_image *image, const struct ferry_rom_
 {
     const uint32_t stack = ferry_get_u32(image->bytes);
     const uint32_t reset = ferry_get_u32(image->bytes + 4);
-    const bool in_ram = stack > FERRY_ROM_RAM_BASE && stack <= ferry_rom_ram_end(chip) + RAM_BEHIND;
-    const bool in_ccm = stack > CCM_START && stack <= CCM_END;
     const bool starts = (reset & 1U) != 0 && reset - 1U - image->address < image->size;
-    if ((in_ram || in_ccm) && stack % 4 == 0 && starts) {
+    if (rom_fit_stack(chip, stack) && starts) {
         return true;
     }
     cli_fail("%s: no program for this chip: the stack is at 0x%08" PRIX32

@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "interrupt.h"
+#include "rom_fit.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -230,7 +231,6 @@ int rom_session_read(struct rom_session *session, uint32_t address, uint8_t *out
 int rom_session_flash_size(struct rom_session *session)
 {
     const struct ferry_rom_chip *chip = session->rom.chip;
-    struct ferry_rom_page end;
     uint8_t bytes[2];
     if (chip == NULL) {
         return FERRY_ROM_CHIP;
@@ -239,11 +239,7 @@ int rom_session_flash_size(struct rom_session *session)
     if (status != FERRY_OK) {
         return status;
     }
-    (void)ferry_rom_page_at(chip, UINT32_MAX, &end);
-    session->flash_size = (uint32_t)(bytes[0] | bytes[1] << 8) * 1024U;
-    if (session->flash_size == 0 || session->flash_size > end.start) {
-        session->flash_size = end.start; /* no number for this family */
-    }
+    session->flash_size = rom_fit_flash_size(chip, bytes);
     return FERRY_OK;
 }
 

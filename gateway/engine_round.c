@@ -203,6 +203,9 @@ void engine_sink_failed(struct gateway_engine *engine, int status, uint32_t now_
     } else if (may_heal(status)) {
         engine_retry_later(engine, status, engine->sink->error(engine->sink->ctx), now_ms);
     } else {
-        engine_give_up_image(engine, status, "", now_ms);
+        /* A node's own verdict says it all; what its link knows then is of the wire. */
+        const bool judges = engine->sink->writes_in_place;
+        engine_give_up_image(engine, status, judges ? engine->sink->error(engine->sink->ctx) : "",
+                             now_ms);
     }
 }

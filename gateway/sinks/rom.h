@@ -6,8 +6,9 @@
  *   query    what runs: asked of the application over the link, or known from the last read-back
  *   open     judges the image's claims: structure, board, place, counter, key, signature
  *   data     first pass over the source: the whole image is hashed, nothing is erased. Then into
- *            the ROM by BOOT0 and NRST, and the second pass: rom_update compares, erases, writes
- *            and reads back; the vectors follow when the second hash is right too
+ *            the ROM by BOOT0 and NRST; is it the board's chip, with flash and RAM for this image?
+ *            Then the second pass: rom_update compares, erases, writes and reads back; the vectors
+ *            follow when the second hash is right too
  *   close    remembers what flash holds now
  *   reset    BOOT0 low, NRST: the application starts
  *
@@ -94,7 +95,7 @@ struct gateway_rom {
     struct ferry_rom_update update;
     struct ferry_rom_action action;
     struct ferry_image_header header; /* of the image, as `open` claimed it; and: */
-    uint32_t total_size, counter;
+    uint32_t total_size, counter, stack_pointer;
     uint8_t hash[FERRY_HASH_SIZE];
     struct gateway_rom_memory memory;
     struct ferry_info info;

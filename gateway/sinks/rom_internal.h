@@ -6,7 +6,19 @@
 #include "rom.h"
 
 /* rom->stage; those from ENTER on are the session's. */
-enum gateway_rom_stage { IDLE, ASK, CHECK, ENTER, CONNECT, UPDATE, LAUNCH, GO, LAUNCHED, LEAVE };
+enum gateway_rom_stage {
+    IDLE,
+    ASK,
+    CHECK,
+    ENTER,
+    CONNECT,
+    MEASURE,
+    UPDATE,
+    LAUNCH,
+    GO,
+    LAUNCHED,
+    LEAVE
+};
 
 /* --- stages --------------------------------------------------------------------------------- */
 
@@ -37,6 +49,13 @@ extern const char gateway_rom_source_changed[];
 
 /* The verdict on the claims of `open`; fills rom->image and what the first pass compares with. */
 int gateway_rom_judge(struct gateway_rom *rom, const struct ferry_open *open);
+
+/*
+ * The same for the chip at the wire, as it names itself; nothing was erased yet.
+ *   size_register: its two bytes.
+ * OK, ROM_CHIP, IMAGE_BOARD, IMAGE_VECTORS (the stack), ROM_RANGE.
+ */
+int gateway_rom_judge_chip(const struct gateway_rom *rom, const uint8_t size_register[2]);
 
 /* --- first pass: bytes of the image from rom->at on ---------------------------------------- */
 

@@ -1,6 +1,8 @@
 /* Which image may go into the chip, and what is known of the one that is there. */
 #include "rom_internal.h"
 
+#include "rom_fit.h"
+
 enum { BANK_SIZE = 0x02000000 }; /* larger than any flash of these chips */
 
 /* --- claims --------------------------------------------------------------------------------- */
@@ -45,6 +47,7 @@ static void keep_claims(struct gateway_rom *rom, const struct ferry_open *open,
     rom->header = image->header;
     rom->total_size = image->total_size;
     rom->counter = image->security_counter;
+    rom->stack_pointer = image->stack_pointer;
     ferry_hash_copy(rom->hash, image->hash);
     ferry_sha256_init(&sha);
     ferry_sha256_feed(&sha, open->header, FERRY_IMAGE_HEADER_SIZE);
@@ -70,6 +73,24 @@ int gateway_rom_judge(struct gateway_rom *rom, const struct ferry_open *open)
         keep_claims(rom, open, &image);
     }
     return status;
+}
+
+int gateway_rom_judge_chip(const struct gateway_rom *rom, const uint8_t size_register[2])
+{
+    const struct ferry_rom_chip *chip = rom->in.rom.chip;
+    if (chip == NULL) {
+        return FERRY_ROM_CHIP;
+    }
+    if (!rom_fit_board(chip, rom->options.board)) {
+        return FERRY_IMAGE_BOARD;
+    }
+    if (!rom_fit_stack(chip, rom->stack_pointer)) {
+        return FERRY_IMAGE_VECTORS;
+    }
+    const uint32_t flash_size = rom_fit_flash_size(chip, size_register);
+    return rom_fit_place(flash_size, rom->options.address, rom->header.payload_size)
+               ? FERRY_OK
+               : FERRY_ROM_RANGE;
 }
 
 /* --- first pass ----------------------------------------------------------------------------- */

@@ -163,6 +163,44 @@ static int start_update(struct gateway_rom *rom)
     return FERRY_MORE;
 }
 
+/* Image and configuration agree, so it is the chip that is the wrong one. */
+static const char *why_not(int status)
+{
+    return status == FERRY_IMAGE_BOARD
+               ? "the chip at this port is not the one of the configured board"
+           : status == FERRY_IMAGE_VECTORS
+               ? "the image's stack pointer lies outside the RAM of the chip at this port"
+               : "";
+}
+
+/* How much flash this very chip has: larger chips of its family have the same id. */
+static int start_measure(struct gateway_rom *rom, uint32_t now_ms)
+{
+    const struct ferry_rom_chip *chip = rom->in.rom.chip;
+    struct ferry_rom_request request = {.kind = FERRY_ROM_READ_MEMORY, .count = 2};
+    if (chip == NULL) {
+        return gateway_rom_fail(rom, FERRY_ROM_CHIP, "");
+    }
+    request.address = ferry_rom_size_register(chip);
+    return start_command(rom, MEASURE, &request, now_ms);
+}
+
+static int step_measure(struct gateway_rom *rom, uint32_t now_ms)
+{
+    bool lost;
+    int status = step_command(rom, now_ms, &lost);
+    if (status == FERRY_MORE) {
+        return FERRY_MORE;
+    }
+    if (lost) {
+        return fail_wire(rom, status);
+    }
+    if (status == FERRY_OK) {
+        status = gateway_rom_judge_chip(rom, rom->in.rom.buffer);
+    }
+    return status == FERRY_OK ? start_update(rom) : gateway_rom_fail(rom, status, why_not(status));
+}
+
 static int step_connect(struct gateway_rom *rom, uint32_t now_ms)
 {
     bool lost;
@@ -174,7 +212,7 @@ static int step_connect(struct gateway_rom *rom, uint32_t now_ms)
         return fail_wire(rom, status);
     }
     if (status == FERRY_OK) {
-        return start_update(rom);
+        return start_measure(rom, now_ms);
     }
     const bool nobody = status == FERRY_ROM_BUS || status == FERRY_ROM_NO_ANSWER;
     if (nobody && rom->wire->next_address(rom->wire->ctx)) {
@@ -326,6 +364,8 @@ int gateway_rom_session_step(struct gateway_rom *rom, uint32_t now_ms)
         return step_enter(rom, now_ms);
     case CONNECT:
         return step_connect(rom, now_ms);
+    case MEASURE:
+        return step_measure(rom, now_ms);
     case UPDATE:
         return step_update(rom, now_ms);
     case LAUNCH:

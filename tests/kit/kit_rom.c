@@ -159,6 +159,21 @@ static bool readable(uint32_t address, size_t size)
     return ferry_within(address - FERRY_ROM_FLASH_BASE, (uint32_t)size, KIT_ROM_FLASH);
 }
 
+/* Flash, and the register with its size. */
+static bool may_read(const struct kit_rom *model, uint32_t address, size_t size)
+{
+    return readable(address, size) ||
+           (address == ferry_rom_size_register(model->chip) && size <= sizeof model->size_kb);
+}
+
+static uint8_t byte_at(const struct kit_rom *model, uint32_t address, size_t i)
+{
+    if (readable(address, 1)) {
+        return model->flash[address - FERRY_ROM_FLASH_BASE + i];
+    }
+    return (uint8_t)(i == 0 ? model->size_kb & 0xFFU : model->size_kb >> 8);
+}
+
 static void write_memory(struct kit_rom *model, const uint8_t *data, size_t size)
 {
     uint8_t *flash = model->flash + (model->address - FERRY_ROM_FLASH_BASE);
@@ -260,7 +275,7 @@ static void take_address(struct kit_rom *model)
 {
     const uint8_t *f = model->frame;
     model->address = (uint32_t)f[0] << 24 | (uint32_t)f[1] << 16 | (uint32_t)f[2] << 8 | f[3];
-    if (!is_closed(f, 5) || !readable(model->address, 4)) {
+    if (!is_closed(f, 5) || !may_read(model, model->address, model->command == 0x11 ? 1 : 4)) {
         refuse(model);
         return;
     }
@@ -275,13 +290,13 @@ static void take_address(struct kit_rom *model)
 static void take_length(struct kit_rom *model)
 {
     const size_t size = model->frame[0] + 1U;
-    if ((model->frame[0] ^ model->frame[1]) != 0xFF || !readable(model->address, size)) {
+    if ((model->frame[0] ^ model->frame[1]) != 0xFF || !may_read(model, model->address, size)) {
         refuse(model);
         return;
     }
     say(model, ACK, 0);
     for (size_t i = 0; i < size; i++) {
-        say(model, model->flash[model->address - FERRY_ROM_FLASH_BASE + i], 0);
+        say(model, byte_at(model, model->address, i), 0);
     }
     expect(model, COMMAND, 2);
 }
@@ -556,6 +571,7 @@ void kit_rom_init(struct kit_rom *model, uint16_t pid, bool framed)
     model->byte_us = framed ? 90 : 95;
     model->erase_us = 22000;
     model->write_us = 3000;
+    model->size_kb = KIT_ROM_FLASH / 1024;
     model->fault_mask = 0x10;
     model->fault_at = UINT32_MAX;
     kit_rom_reset(model);

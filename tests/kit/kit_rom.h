@@ -37,6 +37,7 @@ struct kit_rom {
     uint8_t list[24];
     size_t list_size;
     uint32_t byte_us, erase_us, write_us;
+    uint16_t size_kb;      /* what the size register says */
     bool no_last_ack;      /* quirk: an erase is never acknowledged */
     bool nack_after_erase; /* quirk: 0x1F to the first thing after an erase */
     bool write_protected;  /* silently */

@@ -113,6 +113,7 @@ static struct {
     uint32_t reads;
     uint32_t fail_at; /* that read, counted from 1; NEVER */
     enum gateway_answer failure;
+    uint32_t lie_until;   /* up to that read the header shows another version */
     uint32_t change_from; /* from that read on a byte of the payload is another one */
     uint32_t piece;       /* most bytes of one read */
 } source;
@@ -139,6 +140,9 @@ static enum gateway_answer source_read(void *ctx, uint8_t index, uint32_t offset
     *got = size < source.piece ? size : source.piece;
     *got = *got < source.size - offset ? *got : (uint32_t)(source.size - offset);
     memcpy(out, source.file + offset, *got);
+    if (source.reads <= source.lie_until && offset <= 20 && 20 < offset + *got) {
+        out[20 - offset] ^= 1;
+    }
     if (source.change_from != NEVER && source.reads >= source.change_from && offset >= HEADER &&
         offset < HEADER + PAYLOAD) {
         out[0] ^= 1;
@@ -211,6 +215,7 @@ static void new_chip(void)
     memset(&disk, 0, sizeof disk);
     source.fail_at = NEVER;
     source.change_from = NEVER;
+    source.lie_until = NEVER;
     source.piece = 700;
 }
 
@@ -309,6 +314,48 @@ static void a_source_that_changes_at_any_read(void **state)
     }
 }
 
+/* Flash holds just what the source shows in its second pass: nothing to write, and yet wrong. */
+static void flash_that_matches_a_changed_source(void **state)
+{
+    (void)state;
+    source.piece = 512;
+    const uint32_t first_pass = reads_of_a_round() - (PAYLOAD + 255) / 256;
+    new_chip();
+    source.piece = 512;
+    source.change_from = first_pass + 1;
+    memcpy(at_slot(), source.file + HEADER, PAYLOAD);
+    for (size_t at = 0; at < PAYLOAD; at += 256) {
+        at_slot()[at] ^= 1;
+    }
+    model.watch = NULL;
+    assert_int_equal(run(0), GATEWAY_RESULT_FAILED);
+    assert_int_equal(entered, 1);
+    assert_int_equal(model.erases + model.writes, 0);
+    assert_int_equal(disk.memory.counter, 0);
+}
+
+static void other_content_than_was_signed(void **state)
+{
+    static const size_t places[] = {HEADER, HEADER + 700, HEADER + PAYLOAD - 1, 40};
+    (void)state;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        new_chip();
+        source.file[places[i]] ^= 0x80;
+        assert_int_equal(run(3), GATEWAY_RESULT_FAILED);
+        assert_int_equal(entered, 0);
+        source.file[places[i]] ^= 0x80;
+    }
+}
+
+/* The signature is over the hash: claims in front of a genuine one are seen in the first pass. */
+static void other_claims_at_first(void **state)
+{
+    (void)state;
+    source.lie_until = 1;
+    assert_int_equal(run(0), GATEWAY_RESULT_FAILED);
+    assert_int_equal(entered, 0);
+}
+
 static void a_wire_that_spoils_one_byte_anywhere(void **state)
 {
     (void)state;
@@ -371,6 +418,49 @@ static void a_protected_chip_is_let_go(void **state)
     assert_int_equal(model.erases + model.writes, 0);
 }
 
+/* Configuration and image agree, but at the wire hangs something else. */
+static void another_chip_than_the_boards(void **state)
+{
+    static const uint16_t others[] = {0x413, 0x423, 0x435};
+    (void)state;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        new_chip();
+        model.chip = ferry_rom_chip_by_pid(others[i]);
+        assert_int_equal(run(3), GATEWAY_RESULT_FAILED);
+        assert_int_equal(entered, 1);
+        assert_int_equal(model.erases + model.writes, 0);
+        assert_int_equal(at_slot()[0], 0x55);
+    }
+}
+
+static void a_chip_with_less_flash_keeps_what_it_has(void **state)
+{
+    (void)state;
+    model.size_kb = 64;
+    assert_int_equal(run(3), GATEWAY_RESULT_FAILED);
+    assert_int_equal(entered, 1);
+    assert_int_equal(model.erases + model.writes, 0);
+    model.size_kb = 128;
+    assert_int_equal(run(3), GATEWAY_RESULT_SUCCEEDED);
+    new_chip();
+    model.size_kb = 0xFFFF; /* no number */
+    assert_int_equal(run(3), GATEWAY_RESULT_SUCCEEDED);
+    assert_true(is_whole());
+}
+
+/* Its name is free, so all that tells is where the stack lies. */
+static void a_stack_outside_this_chips_ram(void **state)
+{
+    struct ferry_board larger = *ferry_board_find("stm32f411_blackpill");
+    (void)state;
+    larger.ram[0].size += 0x8000;
+    const struct kit_image image = kit_image_defaults(&larger, FERRY_SLOT_A, 2, PAYLOAD);
+    free(source.file);
+    source.file = kit_image_build(&image, &source.size);
+    assert_int_equal(run(3), GATEWAY_RESULT_FAILED);
+    assert_int_equal(model.erases + model.writes, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -381,11 +471,17 @@ int main(void)
         TEST(a_source_that_fails_once_at_any_read),
         TEST(a_source_that_takes_its_offer_back_at_any_read),
         TEST(a_source_that_changes_at_any_read),
+        TEST(flash_that_matches_a_changed_source),
+        TEST(other_content_than_was_signed),
+        TEST(other_claims_at_first),
         TEST(a_wire_that_spoils_one_byte_anywhere),
         TEST(a_wire_that_falls_silent_anywhere),
         TEST(a_lower_counter_is_refused),
         TEST(what_cannot_be_remembered_is_no_success),
         TEST(a_protected_chip_is_let_go),
+        TEST(another_chip_than_the_boards),
+        TEST(a_chip_with_less_flash_keeps_what_it_has),
+        TEST(a_stack_outside_this_chips_ram),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

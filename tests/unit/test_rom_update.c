@@ -257,6 +257,41 @@ static void a_master_that_cannot_send_much(void **state)
     assert_int_equal(update(SIZE), FERRY_OK);
 }
 
+/* I2C: what was not acknowledged may have arrived. Flash tells, nothing is sent blindly again. */
+static void a_transfer_in_doubt(void **state)
+{
+    (void)state;
+    connect(0x435, &i2c);
+    memset(model.flash, 0x55, sizeof model.flash);
+    assert_int_equal(update(300), FERRY_OK);
+    const uint32_t transfers = model.wire_count;
+    for (uint32_t at = 0; at < transfers; at++) {
+        connect(0x435, &i2c);
+        memset(model.flash, 0x55, sizeof model.flash);
+        model.fault = KIT_ROM_REPEATED;
+        model.fault_at = model.wire_count + at;
+        assert_int_equal(update(300), FERRY_OK);
+        assert_memory_equal(model.flash, image, 300);
+    }
+}
+
+/* The double word that counts never takes. */
+static void spoils_the_first_word(struct kit_rom *chip)
+{
+    if (memcmp(chip->flash, image, 8) == 0) {
+        chip->flash[0] ^= 1;
+    }
+}
+
+static void vectors_that_never_hold_are_given_up(void **state)
+{
+    (void)state;
+    connect(0x435, &usart);
+    model.watch = spoils_the_first_word;
+    assert_int_equal(update(SIZE), FERRY_ROM_VERIFY);
+    assert_int_equal(model.erases, 5 + 2); /* and the vectors' page twice more */
+}
+
 /* The figure of the issue: 128 KB written and read back, against the protocol's own bytes. */
 static void what_it_costs(void **state)
 {
@@ -294,6 +329,8 @@ int main(void)
         cmocka_unit_test(an_erase_without_its_last_ack),
         cmocka_unit_test(silent_write_protection),
         cmocka_unit_test(a_master_that_cannot_send_much),
+        cmocka_unit_test(a_transfer_in_doubt),
+        cmocka_unit_test(vectors_that_never_hold_are_given_up),
         cmocka_unit_test(what_it_costs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
