@@ -447,6 +447,18 @@ static bool too_late(struct ferry_sim *b)
     return true;
 }
 
+/* AN4221 2: on I2C a wait inside of a command ends, by a system reset. */
+static void watch_the_wait(struct ferry_sim *b)
+{
+    struct sim_rom *r = &b->s.rom;
+    bool waits = !sim_rom_busy(b) && (r->phase != SIM_ROM_COMMAND || r->in_used != 0);
+    r->wait_end_ps = 0;
+    if (!waits || r->transport != SIM_ROM_I2C || !sim_rom_quirk(b, FERRY_SIM_ROM_I2C_TIMEOUT))
+        return;
+    r->wait_end_ps = b->s.now_ps + LATE_PS;
+    sim_timer_set(b, SIM_T_ROM, r->wait_end_ps);
+}
+
 void sim_rom_take(struct ferry_sim *b, uint8_t byte)
 {
     struct sim_rom *r = &b->s.rom;
@@ -456,6 +468,7 @@ void sim_rom_take(struct ferry_sim *b, uint8_t byte)
         r->in[r->in_used++] = byte;
     if (r->in_used == r->in_need && !grows(r))
         got_field(b);
+    watch_the_wait(b);
 }
 
 /* ---- life ---- */
@@ -522,6 +535,17 @@ void sim_rom_start(struct ferry_sim *b)
     sim_timer_set(b, SIM_T_ROM, b->s.now_ps + b->chip->rom->start_ms * SIM_PS_PER_MS);
 }
 
+static void wait_is_over(struct ferry_sim *b)
+{
+    const struct sim_rom *r = &b->s.rom;
+    if (r->wait_end_ps == 0)
+        return;
+    if (b->s.now_ps >= r->wait_end_ps)
+        sim_request_reset(b, SIM_RESET_SOFT | SIM_RESET_PIN);
+    else
+        sim_timer_set(b, SIM_T_ROM, r->wait_end_ps);
+}
+
 void sim_rom_timer(struct ferry_sim *b)
 {
     struct sim_rom *r = &b->s.rom;
@@ -534,5 +558,6 @@ void sim_rom_timer(struct ferry_sim *b)
         sim_rom_job_step(b);
     } else {
         sim_i2c_wire_look(b); /* the end of a planned delay */
+        wait_is_over(b);
     }
 }

@@ -55,8 +55,9 @@ struct sim_rom {
     bool deaf;   /* the first byte on the UART gave a wrong rate */
     uint8_t transport, port, phase, command, job, then;
     uint32_t baud, address;
-    uint64_t asked_ps;   /* when the last field was acknowledged */
-    uint64_t swallow_ps; /* late parameters: what follows before this is not looked at */
+    uint64_t asked_ps;    /* when the last field was acknowledged */
+    uint64_t wait_end_ps; /* on I2C: a reset at this time, 0: none */
+    uint64_t swallow_ps;  /* late parameters: what follows before this is not looked at */
     uint8_t in[SIM_ROM_IN];
     uint32_t in_used, in_need;
     uint8_t out[SIM_ROM_OUT];

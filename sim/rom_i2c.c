@@ -78,6 +78,7 @@ bool sim_rom_i2c_receive(struct ferry_sim *b, uint8_t byte)
         r->phase = SIM_ROM_COMMAND;
         r->in_used = 0;
         r->in_need = 2;
+        r->wait_end_ps = 0;
         r->i2c_on = false;
         return false;
     }

@@ -187,6 +187,7 @@ static void protect_sectors(struct ferry_sim *b)
         sim_flash_l4_protect(b, r->in + 1, r->in[0] + 1u);
         return;
     }
+    r->job_optcr |= b->chip->nwrp_mask; /* those of an earlier command are free again */
     for (uint32_t i = 0; i <= r->in[0]; i++) {
         if (r->in[1u + i] < b->chip->sector_count)
             r->job_optcr &= ~(1u << (16u + r->in[1u + i]));

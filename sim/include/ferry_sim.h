@@ -449,6 +449,7 @@ void ferry_sim_on_flash_op(struct ferry_sim *sim, ferry_sim_flash_op_fn fn, void
     X(STRAY_ZERO, "stray-zero", 0, "a 0x00 leaves each UART when it starts")                       \
     X(NO_ERASE_ACK, "no-erase-ack", 0, "no last ACK of an erase; the next command is refused")     \
     X(LATE_PARAMETERS, "late-parameters", 0, "NACK when parameters come after more than 1 s")      \
+    X(I2C_TIMEOUT, "i2c-timeout", 0, "I2C: a reset 1 s into a wait for the rest of a command")     \
     X(I2C_MAX_64, "i2c-max-64", 0, "I2C writes of more than 64 data bytes are not acknowledged")   \
     X(I2C_MAX_128, "i2c-max-128", 0, "the same above 128")                                         \
     X(SILENT_WRP, "silent-wrp", 1, "no error for writes and erases of protected sectors")          \

@@ -246,6 +246,25 @@ static void protection_is_silent(void **state)
     host_close(&h);
 }
 
+/* AN3155 3.9: a second Write Protect frees what the first one named. */
+static void second_protection_replaces_the_first(void **state)
+{
+    (void)state;
+    static const char *const frames[] = {"\x01\x00\x02\x03", "\x00\x03\x03"};
+    static const size_t sizes[] = {4, 3};
+    host_open(&h, f411, "writer");
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(host_sync(&h), ACK);
+        assert_int_equal(host_command(&h, 0x63), ACK);
+        host_send(&h, frames[i], sizes[i]);
+        assert_int_equal(host_byte(&h, 100 * MS), ACK);
+        ferry_sim_run_for(h.kit.sim, 150 * MS);
+    }
+    for (unsigned sector = 0; sector < 8; sector++)
+        assert_int_equal(ferry_sim_sector_protected(h.kit.sim, sector), sector == 3);
+    host_close(&h);
+}
+
 static void readout_protection(void **state)
 {
     (void)state;
@@ -386,6 +405,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_spoiled),
         cmocka_unit_test(takes_the_time_of_the_chip),
         cmocka_unit_test(protection_is_silent),
+        cmocka_unit_test(second_protection_replaces_the_first),
         cmocka_unit_test(readout_protection),
         cmocka_unit_test(cuts_strike_its_operations),
         cmocka_unit_test(mass_erase_is_cut_sector_by_sector),

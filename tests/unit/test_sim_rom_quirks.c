@@ -257,6 +257,37 @@ static void i2c_writes_and_starts(void **state)
     host_close(&h);
 }
 
+/* AN4221 2: a frame of a command that does not come in time ends in a system reset. */
+static void i2c_resets_when_it_waits_too_long(void **state)
+{
+    (void)state;
+    for (int partly = 0; partly < 2; partly++) {
+        host_open(&h, f411, "writer");
+        ferry_sim_rom_quirk(h.kit.sim, "i2c-timeout");
+        ferry_sim_run_for(h.kit.sim, 3000 * MS); /* between commands it waits for ever */
+        assert_int_equal(host_i2c_command(&h, 0x31), ACK);
+        if (partly)
+            assert_int_equal(host_i2c(&h, "\x08\x00", 2), FERRY_SIM_OK);
+        ferry_sim_run_for(h.kit.sim, 900 * MS);
+        assert_int_equal(h.kit.events[FERRY_SIM_EV_RESET], 1); /* power-on */
+        ferry_sim_run_for(h.kit.sim, 110 * MS);
+        assert_int_equal(h.kit.events[FERRY_SIM_EV_RESET], 2);
+        assert_string_equal(h.kit.last[FERRY_SIM_EV_RESET].text, "software");
+        ferry_sim_run_for(h.kit.sim, 100 * MS);
+        assert_int_equal(host_i2c_address(&h, FLASH), NACK); /* taken for a command */
+        host_close(&h);
+    }
+    host_open(&h, f411, "writer");
+    ferry_sim_rom_quirk(h.kit.sim, "i2c-timeout");
+    ferry_sim_rom_quirk(h.kit.sim, "erase-7s"); /* work is no wait */
+    assert_int_equal(i2c_erase(0x45), FERRY_SIM_OK);
+    ferry_sim_run_for(h.kit.sim, 7100 * MS);
+    assert_int_equal(host_i2c_ack(&h, 10), ACK);
+    ferry_sim_run_for(h.kit.sim, 3000 * MS);
+    assert_int_equal(host_i2c_command(&h, 0x02), ACK);
+    host_close(&h);
+}
+
 static void i2c_small_buffers(void **state)
 {
     (void)state;
@@ -332,6 +363,7 @@ int main(void)
         cmocka_unit_test(i2c_stretches_or_is_busy),
         cmocka_unit_test(i2c_master_gives_up),
         cmocka_unit_test(i2c_writes_and_starts),
+        cmocka_unit_test(i2c_resets_when_it_waits_too_long),
         cmocka_unit_test(i2c_small_buffers),
         cmocka_unit_test(i2c_readout_unprotect),
         cmocka_unit_test(i2c_bytes_can_be_disturbed),
