@@ -10,8 +10,9 @@ static int run(int argc, char **argv);
 const struct cli_command rom_info = {
     .name = "rom info",
     .summary = "which chip is in its ROM bootloader, and what its flash holds",
-    .usage = ROM_SESSION_PORT "\n\n"
-                              "Changes nothing.\n\n" ROM_SESSION_USAGE,
+    .usage = ROM_SESSION_PORT
+    "\n\n"
+    "Changes nothing in the chip; with --nrst it is in its ROM afterwards.\n\n" ROM_SESSION_USAGE,
     .run = run,
 };
 

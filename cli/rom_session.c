@@ -12,6 +12,8 @@
 
 enum {
     EMPTY_CHECK_PID = 0x435, /* L43x/L44x: blank at power-on, it starts its ROM at BOOT0 low */
+    /* A ROM that has just started answers at once, at 1200 baud and on I2C in two seconds. */
+    EMPTY_CHECK_MS = 5000,
     /* A command that an earlier program broke off: the ROM waits for at most 129 pairs of bytes,
      * one each 50 ms (core/rom, "search"). */
     SEARCH_MS = 8000
@@ -243,16 +245,24 @@ int rom_session_flash_size(struct rom_session *session)
     return FERRY_OK;
 }
 
-/* The L43x's ROM answers although BOOT0 is low: GO is the way out. */
+/* The L43x's ROM answers although BOOT0 is low: GO is the way out. Whatever else answers, or says
+ * something unasked, is the application. */
 static int leave_empty_check(struct rom_session *session, uint32_t address)
 {
     poll(NULL, 0, ROM_WIRE_START_MS);
     ferry_rom_init(&session->rom, &session->wire.traits);
-    int status = run_kind(session, FERRY_ROM_CONNECT, is_stopped);
-    if (status == FERRY_ROM_NO_ANSWER || status == FERRY_ROM_BUS) {
-        return FERRY_OK; /* the application runs */
+    search_end_ms = ferry_posix_now_ms() + EMPTY_CHECK_MS;
+    int status = run_kind(session, FERRY_ROM_CONNECT, is_search_over);
+    if (is_stopped()) {
+        return FERRY_ABORTED;
     }
-    return status == FERRY_OK ? rom_session_run(session, FERRY_ROM_GO, address, 0, NULL) : status;
+    if (session->wire.error[0] != '\0') {
+        return status;
+    }
+    if (status != FERRY_OK || session->rom.pid != EMPTY_CHECK_PID) {
+        return FERRY_OK;
+    }
+    return rom_session_run(session, FERRY_ROM_GO, address, 0, NULL);
 }
 
 int rom_session_start_application(struct rom_session *session, uint32_t address)

@@ -138,12 +138,15 @@ int rom_wire_open(struct rom_wire *wire)
                                                          : ferry_rom_chip_at(0)->i2c_address);
 }
 
+/* A held chip starts; one in its ROM stays there, and its next reset, by whomever, starts the
+ * application. */
 static void let_go(struct rom_wire *wire)
 {
-    if (wire->reset_part == HELD) {
-        (void)wire->lines.reset(wire->lines.ctx, false, wire->reset_rom);
+    if (wire->has_lines && (wire->reset_part == HELD || wire->reset_rom)) {
+        (void)wire->lines.reset(wire->lines.ctx, false, false);
     }
     wire->reset_part = IDLE;
+    wire->reset_rom = false;
 }
 
 void rom_wire_close(struct rom_wire *wire)

@@ -78,7 +78,7 @@ const char *rom_wire_init(struct rom_wire *wire, const struct rom_wire_config *c
 /* Opens the port, at the first address to try. Returns as ferry_serial_open and ferry_i2c_open. */
 int rom_wire_open(struct rom_wire *wire);
 
-/* Lets a held chip go, releases port and lines. */
+/* Lets a held chip go, BOOT0 low for its next reset; releases port and lines. */
 void rom_wire_close(struct rom_wire *wire);
 
 /*
@@ -119,7 +119,7 @@ int rom_wire_run(struct rom_wire *wire, struct ferry_rom *rom,
 int rom_wire_reset_begin(struct rom_wire *wire, bool rom);
 int rom_wire_reset_step(struct rom_wire *wire);
 
-/* Both, waiting. Ends with ABORTED where `stop` says so, the chip let go. */
+/* Both, waiting. Ends with ABORTED where `stop` says so, the chip let go, BOOT0 low. */
 int rom_wire_reset(struct rom_wire *wire, bool rom, bool (*stop)(void));
 
 #endif

@@ -188,6 +188,20 @@ def test_start_of_a_chip_that_was_blank_at_power_on(chips, wire):
     wait_for("the program runs after power-on", chip.runs, 10)
 
 
+def talker():
+    """Writes "ready y" to the ROM's USART for ever; y is the ROM's ACK."""
+    return bytes.fromhex("00400020090000080f480121c164890301664ff090400d4901604ff4ee6141620b482321c1600921016000"
+                         "2204a3995c0185c1690906fcd5013212f00702f5e7726561647920790a00100240ffffebab00380140")
+
+
+def test_start_of_a_program_that_talks(chips):
+    """What it says is no ROM's answer: there is nobody to be started by GO."""
+    chip = chips(L432, "uart")
+    chip.rom("write", "--start", chip.file(talker()), timeout=120)
+    status = chip.board.command("status")
+    assert int(status["pc"], 16) & 0xFF000000 == FLASH and not chip.board.command("rom")["active"]
+
+
 @every_way
 def test_pages_that_match_are_left_alone(chips, wire):
     chip = chips(F411, wire)
@@ -472,6 +486,27 @@ def test_reset_needs_lines_only(chips):
     chip.rom("info")
     assert not chip.runs()
     chip.rom("reset", way=[])
+    wait_for("the program runs", chip.runs, 10)
+
+
+@pytest.mark.parametrize("part, code", [("info", 0), ("verify", 1)])
+def test_boot0_is_low_afterwards(chips, part, code):
+    """A watchdog's reset, or the next power-on, starts the program, not the ROM."""
+    chip = chips(F411, "uart")
+    chip.rom(part, *([chip.file(b"x" * 100)] if code else []), code=code)
+    assert not chip.runs()
+    chip.board.command("reset")
+    wait_for("the program runs", chip.runs, 10)
+
+
+def test_boot0_is_low_after_ctrl_c(chips):
+    chip = chips(F411, "uart", speed=4)
+    read = chip.start("read", chip.folder / "all.bin")
+    time.sleep(1)
+    read.send_signal(signal.SIGINT)
+    said, _ = read.communicate(timeout=20)
+    assert read.returncode == 130, said
+    chip.board.command("reset")
     wait_for("the program runs", chip.runs, 10)
 
 
