@@ -391,7 +391,7 @@ static void take_nack(struct ferry_rom *rom, uint32_t now_ms)
         }
     } else if (rom->phase == SYNC) {
         start_kind(rom, FERRY_ROM_VERSION); /* it knew our baud rate already */
-    } else if (rom->step == FIRST && rom->kind < FERRY_ROM_WRITE_PROTECT) {
+    } else if (rom->step == FIRST && rom->kind < FERRY_ROM_READ_UNPROTECT) {
         fail(rom, FERRY_ROM_PROTECTED, now_ms);
     } else {
         fail(rom, FERRY_ROM_REFUSED, now_ms);

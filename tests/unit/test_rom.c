@@ -247,6 +247,14 @@ static void readout_protection_has_its_name(void **state)
     assert_int_equal(model.flash[5], 0xFF);
     assert_int_equal(run(FERRY_ROM_CONNECT, 0, 0), FERRY_OK);
     assert_int_equal(run(FERRY_ROM_READ_MEMORY, 0x08000000, 4), FERRY_OK);
+    for (size_t i = 0; i < 2; i++) {
+        connect(0x431, i == 0 ? &usart : &i2c);
+        model.readout_protected = true;
+        assert_int_equal(run(FERRY_ROM_WRITE_PROTECT, 2, 3), FERRY_ROM_PROTECTED);
+        assert_int_equal(run(FERRY_ROM_WRITE_UNPROTECT, 0, 0), FERRY_ROM_PROTECTED);
+        assert_int_equal(run(FERRY_ROM_READ_PROTECT, 0, 0), FERRY_ROM_PROTECTED);
+        assert_int_equal(run(FERRY_ROM_READ_UNPROTECT, 0, 0), FERRY_OK);
+    }
 }
 
 static void write_protection(void **state)
