@@ -18,12 +18,6 @@ static const char *given(const struct node_config *node, const char *const *keys
     return NULL;
 }
 
-static bool is_modem_line(const char *name)
-{
-    return strstr(name, "dtr") == name + (name[0] == '!') ||
-           strstr(name, "rts") == name + (name[0] == '!');
-}
-
 static bool check_link_keys(struct config_loader *loader, const struct node_config *node)
 {
     static const char *const rom_only[] = {"rom_baud", "chunk",  "gap_ms",   "address",
@@ -33,7 +27,7 @@ static bool check_link_keys(struct config_loader *loader, const struct node_conf
         return config_fail(loader, config_line_of(node, key),
                            "[node %s]: %s is for sink = rom only", node->name, key);
     }
-    if (is_modem_line(node->nrst) || is_modem_line(node->boot0)) {
+    if (gateway_line_is_modem(node->nrst) || gateway_line_is_modem(node->boot0)) {
         return config_fail(loader, config_line_of(node, "nrst"),
                            "[node %s]: dtr and rts are lines for sink = rom only", node->name);
     }
@@ -70,7 +64,7 @@ static bool check_misplaced(struct config_loader *loader, const struct node_conf
                            node->name);
     }
     if (node->confirm == CONFIG_CONFIRM_LINK &&
-        (is_modem_line(node->nrst) || is_modem_line(node->boot0))) {
+        (gateway_line_is_modem(node->nrst) || gateway_line_is_modem(node->boot0))) {
         return config_fail(
             loader, config_line_of(node, "confirm"),
             "[node %s]: confirm = link opens the port, which moves dtr and rts: take "

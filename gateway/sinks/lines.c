@@ -8,6 +8,15 @@ static bool is_named(const char *name)
     return name != NULL && name[0] != '\0';
 }
 
+bool gateway_line_is_modem(const char *name)
+{
+    if (!is_named(name)) {
+        return false;
+    }
+    name += name[0] == '!';
+    return strcmp(name, "dtr") == 0 || strcmp(name, "rts") == 0;
+}
+
 static int set_modem(struct gateway_gpio *gpio, enum ferry_serial_pin pin, bool high)
 {
     if (gpio->serial == NULL || gpio->serial->fd < 0) {

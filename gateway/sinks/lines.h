@@ -24,6 +24,9 @@ struct gateway_gpio {
     char error[FERRY_DEVICE_ERROR_SIZE];
 };
 
+/* Is it dtr or rts of a serial adapter, with or without an inverter? NULL and "" are not. */
+bool gateway_line_is_modem(const char *name);
+
 /* Fills `gpio`; the result borrows it. */
 struct gateway_lines gateway_gpio_lines(struct gateway_gpio *gpio, const char *nrst,
                                         const char *boot0);

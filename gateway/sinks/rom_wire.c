@@ -28,15 +28,6 @@ static bool is_named(const char *name)
     return name != NULL && name[0] != '\0';
 }
 
-static bool is_modem_line(const char *name)
-{
-    if (!is_named(name)) {
-        return false;
-    }
-    name += name[0] == '!';
-    return strcmp(name, "dtr") == 0 || strcmp(name, "rts") == 0;
-}
-
 /* --- configuration ------------------------------------------------------------------------ */
 
 static const char *check_lines(const struct rom_wire *wire)
@@ -45,7 +36,8 @@ static const char *check_lines(const struct rom_wire *wire)
     if (is_named(config->boot0) && !is_named(config->nrst)) {
         return "BOOT0 is looked at in a reset only: it needs NRST";
     }
-    if (is_i2c(wire) && (is_modem_line(config->nrst) || is_modem_line(config->boot0))) {
+    if (is_i2c(wire) &&
+        (gateway_line_is_modem(config->nrst) || gateway_line_is_modem(config->boot0))) {
         return "dtr and rts are lines of a serial port, not of an I2C bus";
     }
     return NULL;
