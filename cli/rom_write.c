@@ -181,11 +181,15 @@ static int tell_difference(const struct job *job)
                     job->image.bytes[from + i], ferry_status_name(FERRY_ROM_VERIFY));
 }
 
-/* Is the old program gone and the new one not there? A vector page that would not be erased keeps
- * the old one. */
-static bool is_half_written(const struct job *job, int status)
+/* A vector page that would not be erased is the first that is touched, and what was read of it last
+ * tells: with stack pointer and reset vector the old program is whole. */
+static bool is_old_program_whole(const struct job *job, int status)
 {
-    return job->pages_erased > 0 && !(status == FERRY_ROM_ERASE && job->update.page.start == 0);
+    const struct ferry_rom_update *update = &job->update;
+    const uint8_t *vectors = job->session->rom.buffer;
+    return job->pages_erased == 0 ||
+           (status == FERRY_ROM_ERASE && update->page.start == 0 && update->at == 0 &&
+            (vectors[4] & 1U) != 0 && ferry_get_u32(vectors) != UINT32_MAX);
 }
 
 static int tell_failure(const struct job *job, int status)
@@ -197,11 +201,11 @@ static int tell_failure(const struct job *job, int status)
         cli_fail("interrupted");
     }
     int result = rom_session_result(job->session, NULL, status);
-    if (is_half_written(job, status)) {
+    if (is_old_program_whole(job, status)) {
+        fprintf(stderr, "ferry: flash is as it was\n");
+    } else {
         fprintf(stderr, "ferry: the chip starts nothing until the same command has completed the "
                         "program\n");
-    } else {
-        fprintf(stderr, "ferry: flash is as it was\n");
     }
     return result;
 }
@@ -240,6 +244,40 @@ static int finish(struct job *job, int status)
 
 /* --- command line ------------------------------------------------------------------------- */
 
+static int echo_chunk(struct rom_session *session, uint32_t address, uint32_t size)
+{
+    uint8_t sent[FERRY_ROM_CHUNK_MAX];
+    uint8_t read[FERRY_ROM_CHUNK_MAX];
+    for (uint32_t i = 0; i < size; i++) {
+        sent[i] = (uint8_t)(i * 7 + 1);
+    }
+    int status = rom_session_run(session, FERRY_ROM_WRITE_MEMORY, address, size, sent);
+    if (status == FERRY_OK) {
+        status = rom_session_read(session, address, read, size, NULL, NULL);
+    }
+    return status == FERRY_OK && memcmp(sent, read, size) != 0 ? FERRY_ROM_REPLY : status;
+}
+
+/* Not every I2C master sends and reads a chunk in one transfer: better found out in RAM than after
+ * an erase. */
+static int try_chunk(struct rom_session *session)
+{
+    const uint32_t size = session->wire.traits.chunk_bytes;
+    const uint32_t address = ferry_rom_ram_start(session->rom.chip);
+    int status = echo_chunk(session, address, size);
+    for (int attempt = 2; attempt <= ATTEMPTS && status != FERRY_OK; attempt++) {
+        if (status == FERRY_ABORTED || session->wire.error[0] != '\0') {
+            break;
+        }
+        status = echo_chunk(session, address, size);
+    }
+    if (status != FERRY_OK && status != FERRY_ABORTED) {
+        cli_fail("transfers of %" PRIu32 " bytes fail; try a smaller --chunk. Flash is as it was",
+                 size);
+    }
+    return rom_session_result(session, NULL, status);
+}
+
 static int work(struct job *job)
 {
     char size[PROGRESS_SIZE_TEXT];
@@ -255,7 +293,10 @@ static int work(struct job *job)
     if (!rom_image_fits(&job->image, session->rom.chip, session->flash_size, job->force)) {
         return CLI_FAILED;
     }
-    return finish(job, run_attempts(job));
+    if (session->wire.traits.framed && !job->compare_only) {
+        result = try_chunk(session);
+    }
+    return result == CLI_OK ? finish(job, run_attempts(job)) : result;
 }
 
 static int run_job(const struct cli_command *command, struct job *job, const struct rom_args *args,

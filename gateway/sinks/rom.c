@@ -88,10 +88,10 @@ static int step_check(struct gateway_rom *rom)
         return FERRY_MORE;
     }
     int status = gateway_rom_check_verdict(rom);
-    return status == FERRY_OK
-               ? gateway_rom_enter(rom)
-               : gateway_rom_fail(rom, status,
-                                  status == FERRY_CRC ? gateway_rom_source_changed : "");
+    if (status == FERRY_CRC) {
+        return gateway_rom_fail_changed(rom);
+    }
+    return status == FERRY_OK ? gateway_rom_enter(rom) : gateway_rom_fail(rom, status, "");
 }
 
 /* --- as a sink ------------------------------------------------------------------------------ */

@@ -13,6 +13,7 @@ enum gateway_rom_stage {
     ENTER,
     CONNECT,
     MEASURE,
+    PROBE,
     UPDATE,
     LAUNCH,
     GO,
@@ -33,6 +34,9 @@ int gateway_rom_end(struct gateway_rom *rom, int status);
  */
 int gateway_rom_fail(struct gateway_rom *rom, int status, const char *text);
 
+/* The same, as the source showed something else when it was read again. */
+int gateway_rom_fail_changed(struct gateway_rom *rom);
+
 /* BOOT0 low, NRST; ends with rom->result. MORE, or at once where the lines fail. */
 int gateway_rom_leave(struct gateway_rom *rom);
 
@@ -42,8 +46,6 @@ void gateway_rom_note_broken(struct gateway_rom *rom);
 /* Opens the wire and goes into the ROM, then through the second pass; each by session_step. */
 int gateway_rom_enter(struct gateway_rom *rom);
 int gateway_rom_session_step(struct gateway_rom *rom, uint32_t now_ms);
-
-extern const char gateway_rom_source_changed[];
 
 /* --- open ----------------------------------------------------------------------------------- */
 

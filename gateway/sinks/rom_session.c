@@ -10,9 +10,6 @@ enum {
     LAUNCH_MS = 20 /* option bytes are loaded and the chip resets: 0.1 ms (RM0394) */
 };
 
-const char gateway_rom_source_changed[] =
-    "the source changed between its two passes; what was written does not start";
-
 int gateway_rom_end(struct gateway_rom *rom, int status)
 {
     rom->stage = IDLE;
@@ -69,6 +66,15 @@ int gateway_rom_fail(struct gateway_rom *rom, int status, const char *text)
     rom->result = status;
     gateway_rom_note_broken(rom);
     return rom->wire_open ? gateway_rom_leave(rom) : gateway_rom_end(rom, status);
+}
+
+int gateway_rom_fail_changed(struct gateway_rom *rom)
+{
+    return gateway_rom_fail(
+        rom, FERRY_CRC,
+        rom->update.pages_erased > 0
+            ? "the source changed between its two passes; what was written does not start"
+            : "the source changed between its two passes; nothing was written");
 }
 
 static int fail_wire(struct gateway_rom *rom, int status)
@@ -139,16 +145,18 @@ static int act(struct gateway_rom *rom)
     return FERRY_MORE;
 }
 
-/* One command: MORE, its end, or, with *lost, an error of the wire. */
-static int step_command(struct gateway_rom *rom, uint32_t now_ms, bool *lost)
+/* One command. True: it ended, with *status. False: *status is what the step gives. */
+static bool has_ended(struct gateway_rom *rom, uint32_t now_ms, int *status)
 {
-    int status = ferry_rom_step(&rom->in.rom, now_ms, &rom->action);
-    *lost = false;
-    if (status == FERRY_MORE) {
-        status = act(rom);
-        *lost = status != FERRY_MORE;
+    *status = ferry_rom_step(&rom->in.rom, now_ms, &rom->action);
+    if (*status != FERRY_MORE) {
+        return true;
     }
-    return status;
+    *status = act(rom);
+    if (*status != FERRY_MORE) {
+        *status = fail_wire(rom, *status);
+    }
+    return false;
 }
 
 static int start_update(struct gateway_rom *rom)
@@ -185,31 +193,57 @@ static int start_measure(struct gateway_rom *rom, uint32_t now_ms)
     return start_command(rom, MEASURE, &request, now_ms);
 }
 
+/*
+ * Not every I2C master sends and reads a chunk in one transfer. That is tried in RAM: found out in
+ * an update, it would cost the old application, and an erase for each try from then on.
+ */
+static int start_probe(struct gateway_rom *rom, uint32_t now_ms)
+{
+    const struct ferry_rom_request request = {.kind = FERRY_ROM_WRITE_MEMORY,
+                                              .count = rom->wire->traits->chunk_bytes,
+                                              .address = ferry_rom_ram_start(rom->in.rom.chip),
+                                              .data = rom->buffer};
+    return rom->wire->traits->framed ? start_command(rom, PROBE, &request, now_ms)
+                                     : start_update(rom);
+}
+
+static int step_probe(struct gateway_rom *rom, uint32_t now_ms)
+{
+    struct ferry_rom_request request = rom->in.rom.request;
+    int status;
+    if (!has_ended(rom, now_ms, &status)) {
+        return status;
+    }
+    if (status == FERRY_OK && request.kind == FERRY_ROM_WRITE_MEMORY) {
+        request.kind = FERRY_ROM_READ_MEMORY;
+        return start_command(rom, PROBE, &request, now_ms);
+    }
+    if (status == FERRY_OK && memcmp(rom->in.rom.buffer, rom->buffer, request.count) == 0) {
+        return start_update(rom);
+    }
+    return gateway_rom_fail(rom, status == FERRY_OK ? FERRY_ROM_REPLY : status,
+                            "transfers of a whole chunk fail; nothing was written. Set a smaller "
+                            "chunk, if the I2C adapter's buffer is small");
+}
+
 static int step_measure(struct gateway_rom *rom, uint32_t now_ms)
 {
-    bool lost;
-    int status = step_command(rom, now_ms, &lost);
-    if (status == FERRY_MORE) {
-        return FERRY_MORE;
-    }
-    if (lost) {
-        return fail_wire(rom, status);
+    int status;
+    if (!has_ended(rom, now_ms, &status)) {
+        return status;
     }
     if (status == FERRY_OK) {
         status = gateway_rom_judge_chip(rom, rom->in.rom.buffer);
     }
-    return status == FERRY_OK ? start_update(rom) : gateway_rom_fail(rom, status, why_not(status));
+    return status == FERRY_OK ? start_probe(rom, now_ms)
+                              : gateway_rom_fail(rom, status, why_not(status));
 }
 
 static int step_connect(struct gateway_rom *rom, uint32_t now_ms)
 {
-    bool lost;
-    int status = step_command(rom, now_ms, &lost);
-    if (status == FERRY_MORE) {
-        return FERRY_MORE;
-    }
-    if (lost) {
-        return fail_wire(rom, status);
+    int status;
+    if (!has_ended(rom, now_ms, &status)) {
+        return status;
     }
     if (status == FERRY_OK) {
         return start_measure(rom, now_ms);
@@ -234,7 +268,7 @@ static void note_done(struct gateway_rom *rom)
 static int approve(struct gateway_rom *rom)
 {
     if (!gateway_rom_again_is_right(rom)) {
-        return gateway_rom_fail(rom, FERRY_CRC, gateway_rom_source_changed);
+        return gateway_rom_fail_changed(rom);
     }
     rom->approved = true;
     ferry_rom_update_approve(&rom->update);
@@ -282,7 +316,7 @@ static int launch(struct gateway_rom *rom, uint32_t now_ms)
 static int end_update(struct gateway_rom *rom, uint32_t now_ms)
 {
     if (!rom->approved && !gateway_rom_again_is_right(rom)) {
-        return gateway_rom_fail(rom, FERRY_CRC, gateway_rom_source_changed);
+        return gateway_rom_fail_changed(rom);
     }
     rom->broken = false;
     rom->launched = 0;
@@ -306,26 +340,18 @@ static int step_update(struct gateway_rom *rom, uint32_t now_ms)
 /* The launcher's bytes; then GO. */
 static int step_launch(struct gateway_rom *rom, uint32_t now_ms)
 {
-    bool lost;
-    int status = step_command(rom, now_ms, &lost);
-    if (status == FERRY_MORE) {
-        return FERRY_MORE;
-    }
-    if (lost) {
-        return fail_wire(rom, status);
+    int status;
+    if (!has_ended(rom, now_ms, &status)) {
+        return status;
     }
     return status == FERRY_OK ? launch(rom, now_ms) : gateway_rom_fail(rom, status, "");
 }
 
 static int step_go(struct gateway_rom *rom, uint32_t now_ms)
 {
-    bool lost;
-    int status = step_command(rom, now_ms, &lost);
-    if (status == FERRY_MORE) {
-        return FERRY_MORE;
-    }
-    if (lost) {
-        return fail_wire(rom, status);
+    int status;
+    if (!has_ended(rom, now_ms, &status)) {
+        return status;
     }
     if (status != FERRY_OK && status != FERRY_ROM_UNKNOWN && status != FERRY_ROM_LOST) {
         return gateway_rom_fail(rom, status, ""); /* these two: it went before its answer came */
@@ -366,6 +392,8 @@ int gateway_rom_session_step(struct gateway_rom *rom, uint32_t now_ms)
         return step_connect(rom, now_ms);
     case MEASURE:
         return step_measure(rom, now_ms);
+    case PROBE:
+        return step_probe(rom, now_ms);
     case UPDATE:
         return step_update(rom, now_ms);
     case LAUNCH:

@@ -208,6 +208,12 @@ def test_habits_of_the_rom(make, name, bus, quirk, keys):
     node.assert_runs(payload)
 
 
+def test_master_that_cannot_send_a_chunk_erases_nothing(make):
+    node = make(L432, "i2c", first=OLD, options=["--rom-quirk", "i2c-max-64"])
+    node.board.command("counters_reset")
+    assert_untouched(node, node.update(image(node.key, NEW), retries=1), "smaller chunk")
+
+
 # --- interrupted --------------------------------------------------------------------------------
 
 def start(node, **keys):

@@ -372,7 +372,8 @@ def test_masters_with_small_buffers(chips, most):
     chip = chips(L432, "i2c", "--rom-quirk", f"i2c-max-{most}")
     data = program(3000)
     said = chip.rom("write", chip.file(data), code=1, timeout=120)
-    assert "chunk" in said or "ROM_VERIFY" in said or "ROM_BUS" in said, said
+    assert "try a smaller --chunk. Flash is as it was" in said, said
+    assert chip.erases() == 0 and chip.programmed() == 0
     chip.rom("write", "--chunk", most // 2, chip.file(data))
     assert chip.held(len(data)) == data
 

@@ -159,19 +159,27 @@ static bool readable(uint32_t address, size_t size)
     return ferry_within(address - FERRY_ROM_FLASH_BASE, (uint32_t)size, KIT_ROM_FLASH);
 }
 
-/* Flash, and the register with its size. */
-static bool may_read(const struct kit_rom *model, uint32_t address, size_t size)
+static uint8_t *ram_at(struct kit_rom *model, uint32_t address, size_t size)
 {
-    return readable(address, size) ||
+    const uint32_t offset = address - ferry_rom_ram_start(model->chip);
+    return ferry_within(offset, (uint32_t)size, sizeof model->ram) ? model->ram + offset : NULL;
+}
+
+/* Flash, RAM, and the register with the flash's size. */
+static bool may_read(struct kit_rom *model, uint32_t address, size_t size)
+{
+    return readable(address, size) || ram_at(model, address, size) != NULL ||
            (address == ferry_rom_size_register(model->chip) && size <= sizeof model->size_kb);
 }
 
-static uint8_t byte_at(const struct kit_rom *model, uint32_t address, size_t i)
+static uint8_t byte_at(struct kit_rom *model, uint32_t address)
 {
     if (readable(address, 1)) {
-        return model->flash[address - FERRY_ROM_FLASH_BASE + i];
+        return model->flash[address - FERRY_ROM_FLASH_BASE];
     }
-    return (uint8_t)(i == 0 ? model->size_kb & 0xFFU : model->size_kb >> 8);
+    const uint8_t *ram = ram_at(model, address, 1);
+    const bool low = address == ferry_rom_size_register(model->chip);
+    return ram != NULL ? *ram : (uint8_t)(low ? model->size_kb & 0xFFU : model->size_kb >> 8);
 }
 
 static void write_memory(struct kit_rom *model, const uint8_t *data, size_t size)
@@ -296,7 +304,7 @@ static void take_length(struct kit_rom *model)
     }
     say(model, ACK, 0);
     for (size_t i = 0; i < size; i++) {
-        say(model, byte_at(model, model->address, i), 0);
+        say(model, byte_at(model, model->address + (uint32_t)i), 0);
     }
     expect(model, COMMAND, 2);
 }
@@ -306,7 +314,13 @@ static void take_data(struct kit_rom *model)
     const size_t size = model->frame[0] + 1U;
     if (model->have < size + 2) {
         model->need = size + 2;
-    } else if (!is_closed(model->frame, size + 2) || !readable(model->address, size)) {
+    } else if (!is_closed(model->frame, size + 2)) {
+        refuse(model);
+    } else if (ram_at(model, model->address, size) != NULL) {
+        memcpy(ram_at(model, model->address, size), model->frame + 1, size);
+        say(model, ACK, 0);
+        expect(model, COMMAND, 2);
+    } else if (!readable(model->address, size)) {
         refuse(model);
     } else {
         write_memory(model, model->frame + 1, size);

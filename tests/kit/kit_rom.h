@@ -59,7 +59,7 @@ struct kit_rom {
     uint8_t stage, command;
     uint32_t address;
     uint64_t parameters_due_us, busy_until_us;
-    uint32_t erases, writes, went;
+    uint32_t erases, writes, went; /* of flash */
     void (*watch)(struct kit_rom *rom);
     void *watch_context;
 
@@ -67,8 +67,9 @@ struct kit_rom {
     uint64_t now_us;
     struct kit_rom_wire up, down;
     uint32_t gets;
-    uint32_t max_write, max_read; /* largest transfers seen */
-    uint8_t flash[KIT_ROM_FLASH]; /* last, so that all else can be copied without it */
+    uint32_t max_write, max_read;     /* largest transfers seen */
+    uint8_t ram[FERRY_ROM_CHUNK_MAX]; /* from ferry_rom_ram_start on */
+    uint8_t flash[KIT_ROM_FLASH];     /* last, so that all else can be copied without it */
 };
 
 /* A chip with erased flash; framed: I2C. */

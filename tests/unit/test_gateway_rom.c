@@ -16,7 +16,7 @@
 
 enum { PAYLOAD = 1500, HEADER = FERRY_IMAGE_PADDED_SIZE, STEPS_MAX = 400000, NEVER = 0 };
 
-static const struct ferry_rom_traits traits = {false, 256, 0, 95};
+static struct ferry_rom_traits traits = {false, 256, 0, 95};
 static struct kit_rom model;
 static struct gateway_engine engine;
 static struct gateway_rom rom;
@@ -208,7 +208,7 @@ static enum gateway_result run(uint8_t retries)
 
 static void new_chip(void)
 {
-    kit_rom_init(&model, 0x431, false);
+    kit_rom_init(&model, 0x431, traits.framed);
     model.byte_us = traits.byte_us;
     model.watch = never_half;
     memset(at_slot(), 0x55, PAYLOAD + 300);
@@ -224,6 +224,7 @@ static int setup(void **state)
     struct kit_image image =
         kit_image_defaults(ferry_board_find("stm32f411_blackpill"), FERRY_SLOT_A, 2, PAYLOAD);
     (void)state;
+    traits.framed = false;
     image.security_counter = 5;
     source.file = kit_image_build(&image, &source.size);
     new_chip();
@@ -332,6 +333,7 @@ static void flash_that_matches_a_changed_source(void **state)
     assert_int_equal(entered, 1);
     assert_int_equal(model.erases + model.writes, 0);
     assert_int_equal(disk.memory.counter, 0);
+    assert_non_null(strstr(rom.text, "nothing was written"));
 }
 
 static void other_content_than_was_signed(void **state)
@@ -354,6 +356,7 @@ static void other_claims_at_first(void **state)
     source.lie_until = 1;
     assert_int_equal(run(0), GATEWAY_RESULT_FAILED);
     assert_int_equal(entered, 0);
+    assert_non_null(strstr(rom.text, "nothing was written"));
 }
 
 static void a_wire_that_spoils_one_byte_anywhere(void **state)
@@ -461,6 +464,20 @@ static void a_stack_outside_this_chips_ram(void **state)
     assert_int_equal(model.erases + model.writes, 0);
 }
 
+static void a_master_that_cannot_send_much_erases_nothing(void **state)
+{
+    (void)state;
+    traits.framed = true;
+    new_chip();
+    model.deaf_to_large = true;
+    assert_int_equal(run(1), GATEWAY_RESULT_FAILED);
+    assert_non_null(strstr(rom.text, "chunk"));
+    assert_int_equal(model.erases + model.writes, 0);
+    model.deaf_to_large = false;
+    assert_int_equal(run(1), GATEWAY_RESULT_SUCCEEDED);
+    assert_true(is_whole());
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -479,6 +496,7 @@ int main(void)
         TEST(a_lower_counter_is_refused),
         TEST(what_cannot_be_remembered_is_no_success),
         TEST(a_protected_chip_is_let_go),
+        TEST(a_master_that_cannot_send_much_erases_nothing),
         TEST(another_chip_than_the_boards),
         TEST(a_chip_with_less_flash_keeps_what_it_has),
         TEST(a_stack_outside_this_chips_ram),
