@@ -41,11 +41,12 @@ bool rom_args_parse(const struct cli_command *command, int argc, char **argv,
 
 /* A number of an option, 0 where it is not given. */
 static bool take_number(const struct cli_command *command, const char *name, const char *text,
-                        uint32_t max, uint32_t *value)
+                        uint32_t min, uint32_t max, uint32_t *value)
 {
     *value = 0;
-    if (text != NULL && (!cli_parse_u32(text, value) || *value > max)) {
-        cli_usage(command, "%s %s: a number of 0 to %" PRIu32 " is wanted", name, text, max);
+    if (text != NULL && (!cli_parse_u32(text, value) || *value < min || *value > max)) {
+        cli_usage(command, "%s %s: a number of %" PRIu32 " to %" PRIu32 " is wanted", name, text,
+                  min, max);
         return false;
     }
     return true;
@@ -76,9 +77,10 @@ static int configure(struct rom_session *session, const struct cli_command *comm
     if (result != CLI_OK) {
         return result;
     }
-    if (!take_number(command, "--baud", args->baud, ROM_WIRE_BAUD_MAX, &baud) ||
-        !take_number(command, "--chunk", args->chunk, FERRY_ROM_CHUNK_MAX, &chunk) ||
-        !take_number(command, "--gap-ms", args->gap, UINT8_MAX, &gap)) {
+    if (!take_number(command, "--baud", args->baud, ROM_WIRE_BAUD_MIN, ROM_WIRE_BAUD_MAX, &baud) ||
+        !take_number(command, "--chunk", args->chunk, FERRY_ROM_CHUNK_MIN, FERRY_ROM_CHUNK_MAX,
+                     &chunk) ||
+        !take_number(command, "--gap-ms", args->gap, 0, ROM_WIRE_GAP_MAX_MS, &gap)) {
         return CLI_USAGE;
     }
     if (args->baud != NULL && args->i2c != NULL) {

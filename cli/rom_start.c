@@ -116,6 +116,10 @@ static int run_reset(int argc, char **argv)
     if (args.nrst == NULL || args.nrst[0] == '\0') {
         return cli_usage(&rom_reset, "--nrst is needed");
     }
+    if (args.port == NULL && args.i2c == NULL &&
+        (args.baud != NULL || args.chunk != NULL || args.gap != NULL)) {
+        return cli_usage(&rom_reset, "--baud, --chunk and --gap-ms mean nothing without a port");
+    }
     int result =
         args.port == NULL && args.i2c == NULL ? reset_by_lines(&args) : reset_with_port(&args);
     if (result == CLI_OK) {

@@ -10,7 +10,6 @@ enum { IDLE, HELD, STARTING }; /* reset_part */
 enum {
     UART_BITS = 11, /* start, eight, parity, stop */
     I2C_BITS = 9,
-    GAP_MAX_MS = 100,
     STEP_MS = 10, /* between two looks at the clock in a reset */
     WAIT_MAX_MS = 60000
 };
@@ -62,7 +61,7 @@ static const char *take_traits(struct rom_wire *wire)
         traits->chunk_bytes % FERRY_ROM_CHUNK_MIN != 0) {
         return "a chunk is 16 to 256 bytes, a multiple of 16";
     }
-    if (config->gap_ms > GAP_MAX_MS || (config->gap_ms > 0 && is_i2c(wire))) {
+    if (config->gap_ms > ROM_WIRE_GAP_MAX_MS || (config->gap_ms > 0 && is_i2c(wire))) {
         return "a gap is 0 to 100 ms, for serial ports only";
     }
     if (config->gap_ms > 0) { /* counted from when a byte is queued: its own time comes first */

@@ -31,6 +31,7 @@ enum {
     ROM_WIRE_BAUD = 115200, /* the fastest that every ROM measures reliably (AN2606) */
     ROM_WIRE_BAUD_MIN = 1200,
     ROM_WIRE_BAUD_MAX = 115200,
+    ROM_WIRE_GAP_MAX_MS = 100,
     ROM_WIRE_I2C_HZ = 100000,    /* taken for the time-outs where none is given */
     ROM_WIRE_STRETCH_MS = 10000, /* 7 s were seen in the field */
     ROM_WIRE_PULSE_MS = GATEWAY_PULSE_MS,
