@@ -1,6 +1,7 @@
 # What people type. Each target prepares what it needs; CMake does the building.
 #
-#   make demo       the whole way of an update on the virtual board (BOARD=stm32f411_blackpill)
+#   make demo       the whole way of an update on the virtual board (BOARD=stm32f411_blackpill);
+#                   of a BOARD without Ferry's bootloader: HTTP -> gateway -> ST's ROM bootloader
 #   make test       every check and test (< 20 minutes on two cores)
 #   make torture    long sweeps: power cuts with many seeds
 #   make bench      tables of speed, in virtual time where a board is involved
@@ -17,6 +18,10 @@ FUZZ_SECONDS ?= 60
 MBEDTLS      ?= $(FERRY_MBEDTLS_DIR)
 JOBS         ?= $(shell nproc)
 CMAKE_ARGS   := $(if $(MBEDTLS),-DFERRY_MBEDTLS_DIR=$(MBEDTLS))
+
+ifeq ($(filter $(BOARD),$(BOARDS)),)
+$(error no board $(BOARD); there is: $(BOARDS))
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup host boards demo test lint torture bench size fuzz install flash docs clean

@@ -1,61 +1,13 @@
-#!/usr/bin/env python3
-"""The story of an update on the virtual board: everything real but the silicon.
-
-Usage: tools/demo [--board NAME] [--keep]
-  --keep   leave board, server and gateway running at the end, until Ctrl-C
-
-Exit code 0 only if each outcome was seen: in the board's events, counters and flash, in INFO, and in
-the server's API.
-"""
-import argparse
-import pathlib
-import shutil
-import sys
+"""The story of a board with Ferry's bootloader: server -> gateway -> link -> trial -> confirmed, and
+what a power cut, a wrong key, a silent application and a hung node come to. Told by tools/demo."""
 import time
 
-TOP = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(TOP / "tests" / "e2e"))
-import lab as ferry_lab  # noqa: E402
-from lab import Lab, LabError, durable, ferry, is_confirmed, slot_hash, version_in, wait_for  # noqa: E402
+import lab as ferry_lab
+from demo_story import headline, say, shown, watch
+from lab import Lab, LabError, durable, ferry, is_confirmed, slot_hash, version_in, wait_for
 
-TTY = sys.stdout.isatty()
 # How the gateway reaches a board that is not on its UART, and which lines it drives.
 WIRES = {"stm32f407_discovery": (ferry_lab.SPI, [("nrst", ferry_lab.NRST), ("boot0", ferry_lab.BOOT0)])}
-
-
-def colour(code, text):
-    return f"\033[{code}m{text}\033[0m" if TTY else text
-
-
-def headline(text):
-    print("\n" + colour("1", text), flush=True)
-
-
-def say(text):
-    print("  " + text, flush=True)
-
-
-class Progress:
-    """A bar on a terminal, a line for each tenth elsewhere."""
-
-    def __init__(self, total):
-        self.total, self.tenth = total, -1
-
-    def show(self, done, led):
-        done = min(done, self.total)
-        if TTY:
-            width = max(10, min(40, shutil.get_terminal_size().columns - 40))
-            filled = width * done // self.total
-            lamp = colour("33", "*") if led else "."
-            print(f"\r  [{'#' * filled}{'.' * (width - filled)}] {100 * done // self.total:3d} %  "
-                  f"{done // 1024} KB in flash  LED {lamp}\033[K", end="", flush=True)
-        elif 10 * done // self.total > self.tenth:
-            self.tenth = 10 * done // self.total
-            say(f"{10 * self.tenth:3d} %  {done // 1024} KB in flash")
-
-    def end(self):
-        if TTY:
-            print()
 
 
 def written(board):
@@ -63,34 +15,17 @@ def written(board):
     return sum(board.written(slot) for slot in board.map["slots"])
 
 
-def led(board):
-    return any(board.command("status")["leds"].values())
-
-
 def watch_download(lab, image, until=None):
     """Shows the download until the node restarts (or `until` bytes are in flash)."""
     board, total = lab.board, image.stat().st_size
-    progress, start = Progress(total), written(board)
-    while True:
-        done = written(board) - start
-        progress.show(done, led(board))
-        if until is not None and done >= until:
-            break
-        if until is None and done >= total:
-            break
+    start = written(board)
+
+    def over(done):
         if not lab.gateway.program.alive():
             raise LabError("the gateway ended: " + lab.gateway.program.log.read_text())
-        time.sleep(0.05)
-    progress.end()
+        return done >= (total if until is None else until)
 
-
-def finished(lab, version, state):
-    """Waits for the server's word on the node."""
-    def ask():
-        target = lab.server.target("node-1")
-        action = target and target.get("action")
-        return target if action and action["version"] == version and action["state"] == state else None
-    return wait_for(f"the server hears {state} for {version}", ask, 180, 0.2)
+    watch(board, total, lambda: written(board) - start, over)
 
 
 def asked(lab):
@@ -112,7 +47,7 @@ def scene_update(lab):
     say("published; the gateway polls, fetches it, and offers it to the node")
     watch_download(lab, images[-1])
     say("accepted: the node restarts and tries the new image")
-    finished(lab, "2.0.0", "success")
+    lab.server.finished("2.0.0", "success")
     info = asked(lab)
     say(f"running {running(info)}, confirmed by its own self-test")
     blinks = len(lab.board.events("led", seen))
@@ -135,7 +70,7 @@ def scene_power_cut(lab):
     time.sleep(0.5)
     lab.board.command("power_on")
     say("power is back: the download goes on" + ("" if lab.single else ", after the old application started"))
-    finished(lab, "3.0.0", "success")
+    lab.server.finished("3.0.0", "success")
     after = lab.board.written("a") - at_cut
     info = asked(lab)
     rest = total - kept
@@ -180,7 +115,7 @@ def scene_never_confirms(lab):
     watch_download(lab, images[-1])
     say("on trial; unconfirmed, so the watchdog ends it three times (time runs 8 x)")
     lab.board.command("speed", x=8)
-    target = finished(lab, "4.0.0", "failure")
+    target = lab.server.finished("4.0.0", "failure")
     lab.board.command("speed", x=1)
     if not lab.single:
         lab.stop_gateway()
@@ -223,88 +158,44 @@ def scene_hung(lab):
     return is_confirmed(info, "a", "3.0.0") and len(pulls) <= 3, f"reset by NRST, {running(info)}"
 
 
-SCENES = [("update", scene_update), ("power cut", scene_power_cut), ("wrong key", scene_wrong_key),
-          ("never confirms", scene_never_confirms)]
+class Stage(Lab):
+    """Board, server and gateway, and which of the board's wires the story is told on."""
 
+    def __init__(self, folder, board):
+        port, keys = WIRES.get(board, (None, ()))
+        super().__init__(folder, board=board, port=port, keys=keys)
+        self.single = len(self.board.map["slots"]) == 1
+        self.lines = bool(keys)
+        self.wire = "SPI" if port else "UART"
+        self.scenes = [("update", scene_update), ("power cut", scene_power_cut), ("wrong key", scene_wrong_key),
+                       ("never confirms", scene_never_confirms)]
+        if self.lines:
+            self.scenes.append(("hung node", scene_hung))
 
-def summary(results, lab, seconds):
-    headline("Summary")
-    for name, good, text in results:
-        print(f"  {colour('32', 'seen') if good else colour('31', 'NOT SEEN'):8}  {name:16} {text}")
-    print(f"  {seconds:.0f} s. Files and logs: {lab.folder.relative_to(TOP)}")
-    folder = lab.folder.relative_to(TOP)
-    play_further(lab, folder)
+    def introduce(self):
+        info = self.board.settled()
+        headline("A node that was just provisioned")
+        say(f"{info['board']}, running {running(info)}")
+        say("its flash came from factory.hex, as a programmer writes it")
+        self.start_gateway()
 
+    def keep(self):
+        self.start_gateway()
+        return self.server.url
 
-def play_further(lab, folder):
-    """Commands for the wire that the demo used; the shim stands in for a machine with that wire."""
-    option, ferry_there, port, extra = f"--uart pty:{folder}/uart", "ferry", f"{folder}/uart", ""
-    if lab.wire != "UART":
-        shim = ferry_lab.SHIM.relative_to(TOP) if ferry_lab.SHIM.is_relative_to(TOP) else ferry_lab.SHIM
-        option, ferry_there, port = f"--bus {folder}/bus", "LD_PRELOAD=$SHIM ferry", lab.board.port
-        extra = f"\n  export FERRY_BUS_SOCKET={folder}/bus SHIM=$PWD/{shim}"
-    lines = f"\n  {ferry_there} reset --nrst {ferry_lab.NRST} --boot0 {ferry_lab.BOOT0}" if lab.lines else ""
-    headline("To play further")
-    print(f"""  export PATH=$PWD/build/host/bin:$PATH{extra}
-  ferry-sim --board {lab.keys.board} --flash {folder}/factory.hex \\
+    def play_further(self):
+        """Commands for the wire that the demo used; the shim stands in for a machine with that wire."""
+        folder = shown(self.folder)
+        option, ferry_there, port, extra = f"--uart pty:{folder}/uart", "ferry", f"{folder}/uart", ""
+        if self.wire != "UART":
+            option, ferry_there, port = f"--bus {folder}/bus", "LD_PRELOAD=$SHIM ferry", self.board.port
+            extra = f"\n  export FERRY_BUS_SOCKET={folder}/bus SHIM=$PWD/{shown(ferry_lab.SHIM)}"
+        lines = f"\n  {ferry_there} reset --nrst {ferry_lab.NRST} --boot0 {ferry_lab.BOOT0}" if self.lines else ""
+        return f"""  export PATH=$PWD/build/host/bin:$PATH{extra}
+  ferry-sim --board {self.keys.board} --flash {folder}/factory.hex \\
             {option} --realtime --quiet & sleep 1
   {ferry_there} status --port {port}
   {ferry_there} send --port {port} {folder}/demo_app_large-2.0.0-?.img{lines}
   {ferry_there} log --port {port}
   kill %1
-  ferry help""", flush=True)
-
-
-def play(lab):
-    results = []
-    info = lab.board.settled()
-    headline("A node that was just provisioned")
-    say(f"{info['board']}, running {running(info)}")
-    say("its flash came from factory.hex, as a programmer writes it")
-    lab.start_gateway()
-    for name, scene in SCENES + ([("hung node", scene_hung)] if lab.lines else []):
-        try:
-            good, text = scene(lab)
-        except LabError as error:
-            good, text = False, str(error)
-        results.append((name, good, text))
-        say(colour("32" if good else "31", ("seen: " if good else "NOT SEEN: ") + text))
-        lab.board.command("speed", x=1)
-    return results
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--board", default=ferry_lab.BOARD)
-    parser.add_argument("--keep", action="store_true", help="leave everything running at the end")
-    options = parser.parse_args()
-    folder = ferry_lab.BUILD / "demo"
-    say("making keys and images, starting board, server and gateway ...")
-    shutil.rmtree(folder, ignore_errors=True)
-    started = time.monotonic()
-    port, keys = WIRES.get(options.board, (None, ()))
-    with Lab(folder, board=options.board, port=port, keys=keys) as lab:
-        lab.single = len(lab.board.map["slots"]) == 1
-        lab.lines = bool(keys)
-        lab.wire = "SPI" if port else "UART"
-        results = play(lab)
-        summary(results, lab, time.monotonic() - started)
-        if options.keep:
-            lab.start_gateway()
-            print("\n  Running until Ctrl-C. Status page: " + lab.server.url, flush=True)
-            try:
-                while True:
-                    time.sleep(1)
-            except KeyboardInterrupt:
-                pass
-    return 0 if all(good for _, good, _ in results) else 1
-
-
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except LabError as error:
-        print(f"demo: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+  ferry help"""

@@ -286,6 +286,14 @@ class Server:
                 return target
         return None
 
+    def finished(self, version, state, node="node-1", wait_s=180):
+        """Waits for the server's word on the node."""
+        def ask():
+            target = self.target(node)
+            action = target and target.get("action")
+            return target if action and action["version"] == version and action["state"] == state else None
+        return wait_for(f"the server hears {state} for {version}", ask, wait_s, 0.2)
+
     def stop(self):
         return self.program.stop()
 

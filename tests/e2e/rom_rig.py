@@ -8,7 +8,7 @@ import pathlib
 import struct
 import subprocess
 
-from lab import BIN, BOOT0, NRST, Board, run, wait_for
+from lab import BIN, BOOT0, NRST, Board, ferry, run, wait_for
 
 FLASH = 0x08000000
 # board: ROM's I2C port, erase units of the first 64 KB, board's name in images
@@ -72,11 +72,11 @@ class RomNode:
         self.state = folder / "state"
         self.state.mkdir()
 
-    def config(self, **keys):
+    def config(self, file="gateway.conf", **keys):
         lines = {"port": self.port, "sink": "rom", "nrst": NRST, "boot0": BOOT0, "board": NAME,
                  "pubkey": self.key.public, "state_dir": self.state, "confirm": "readback", "retries": 3,
                  **keys}
-        config = self.folder / "gateway.conf"
+        config = self.folder / file
         config.write_text("[node n]\n" + "".join(f"{k} = {v}\n" for k, v in lines.items() if v is not None))
         return config
 
@@ -87,6 +87,13 @@ class RomNode:
     def gateway(self, **keys):
         return subprocess.run(self.command(**keys), capture_output=True, text=True, timeout=300,
                               env=self.board.env, check=False)
+
+    def sign(self, binary, version, key=None):
+        """A real program of this board; returns the image's path."""
+        out = self.folder / f"{binary.stem}-{version}.img"
+        ferry("sign", "--key", (key or self.key).private, "--board", self.name, "--slot", "a", "--version", version,
+              "--security-counter", "auto", binary, "-o", out)
+        return out
 
     def offer(self, content, name="app.img"):
         """Puts an image where source file finds it, as a package does: beside it, then renamed."""

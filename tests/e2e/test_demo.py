@@ -1,12 +1,44 @@
 """The demo is what a newcomer runs first: it has to tell its story, with exit code 0."""
+import os
 import subprocess
 import sys
 
-from lab import TOP
+import pytest
+
+from lab import BIN, TOP
 
 
-def test_demo_tells_its_story():
-    done = subprocess.run([sys.executable, TOP / "tools" / "demo"], capture_output=True, text=True,
-                          timeout=600)
+def demo(*arguments, **options):
+    return subprocess.run([sys.executable, TOP / "tools" / "demo", *arguments], capture_output=True, text=True,
+                          timeout=600, check=False, **options)
+
+
+@pytest.mark.parametrize("board, scenes", [("stm32f411_blackpill", 4), ("nucleo_l432kc", 5)])
+def test_demo_tells_its_story(board, scenes):
+    done = demo("--board", board)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("seen: ") == 4
+    assert done.stdout.count("  seen: ") == scenes
+    assert done.stdout.count("  100 %  ") >= 3 and "NOT SEEN" not in done.stdout
+
+
+def test_what_is_not_seen_is_told(tmp_path):
+    """A gateway that does nothing: the demo goes on to its end, and fails."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for program in BIN.iterdir():
+        (programs / program.name).symlink_to(program)
+    (programs / "ferry-gateway").unlink()
+    (programs / "ferry-gateway").write_text("#!/bin/sh\nexit 1\n")
+    (programs / "ferry-gateway").chmod(0o755)
+    (tmp_path / "lib").symlink_to(BIN.parent / "lib")
+    done = demo("--board", "nucleo_l432kc", env={**os.environ, "FERRY_BIN_DIR": str(programs)})
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stdout.count("  NOT SEEN: ") == 5 and "the gateway failed: not a word" in done.stdout
+    assert "To play further" in done.stdout
+
+
+def test_a_board_that_there_is_not():
+    for done in (demo("--board", "nucleo"),
+                 subprocess.run(["make", "demo", "BOARD=nucleo"], cwd=TOP, capture_output=True, text=True, check=False)):
+        assert done.returncode == 2 and done.stdout == ""
+        assert "no board nucleo; there is: " in done.stderr and "nucleo_l432kc" in done.stderr

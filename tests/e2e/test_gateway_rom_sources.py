@@ -212,10 +212,7 @@ def make_nucleo(tmp_path):
 
 def demo(node, which, version):
     """The board's demo application, which says its version over the link."""
-    out = node.folder / f"{which}-{version}.img"
-    ferry("sign", "--key", node.key.private, "--board", L432, "--slot", "a", "--version", version,
-          "--security-counter", "auto", BUILD / L432 / f"{which}.bin", "-o", out)
-    return out
+    return node.sign(BUILD / L432 / f"{which}.bin", version)
 
 
 LINK = {"board": L432, "confirm": "link", "confirm_s": 20}
