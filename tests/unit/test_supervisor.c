@@ -280,6 +280,22 @@ static void starts_only_what_needs_no_record_when_flash_is_read_only(void **test
     assert_int_equal(bench->departure.slot, FERRY_SLOT_A);
 }
 
+/* One try a start, by the record that heals: what takes nothing is not worn for room. */
+static void makes_no_room_in_a_journal_that_takes_nothing(void **test)
+{
+    struct kit_start *bench = *test;
+    kit_start_provision(bench, FERRY_SLOT_A, 1);
+    (void)kit_start_recorded(bench);
+    while (ferry_journal_room(&bench->journal) >= ferry_journal_reserve(&kit_board)) {
+        struct ferry_state *state = ferry_journal_edit(&bench->journal);
+        assert_int_equal(ferry_journal_commit(&bench->journal, state), FERRY_OK);
+    }
+    bench->flash.port.program = refuse_program;
+    assert_int_equal(kit_start(bench), FERRY_ACTION_BOOT_CONFIRMED);
+    assert_int_equal(bench->departure.slot, FERRY_SLOT_A);
+    assert_int_equal(bench->flash.erases[1] + bench->flash.erases[2], 1);
+}
+
 static void logs_each_start(void **test)
 {
     struct kit_start *bench = *test;
@@ -382,6 +398,7 @@ int main(void)
         TEST(makes_room_for_an_update_before_it_starts),
         TEST(makes_room_at_the_jump),
         TEST(starts_only_what_needs_no_record_when_flash_is_read_only),
+        TEST(makes_no_room_in_a_journal_that_takes_nothing),
         TEST(logs_each_start),
         TEST(logs_once_that_nothing_starts),
         TEST(a_fault_without_an_application_is_logged),
