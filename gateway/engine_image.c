@@ -143,12 +143,14 @@ static bool needs_bootloader(const struct gateway_engine *engine)
            (engine->info.slot_count == 1 || engine->options.by_bootloader);
 }
 
-/* The node has the whole image, and has not given its verdict. */
-static bool is_under_way(const struct gateway_engine *engine)
+/* The node has the whole image and has not given its verdict, which nobody waits for. */
+static bool is_left_alone(const struct gateway_engine *engine)
 {
-    uint8_t phase = engine->info.phase;
-    return engine_is_candidate(engine) &&
-           (phase == FERRY_PHASE_PENDING || phase == FERRY_PHASE_TRIAL);
+    const struct gateway_options *options = &engine->options;
+    bool pending = engine->info.phase == FERRY_PHASE_PENDING && options->no_reset;
+    bool on_trial =
+        engine->info.phase == FERRY_PHASE_TRIAL && (options->no_reset || options->confirm_ms == 0);
+    return engine_is_candidate(engine) && (pending || on_trial);
 }
 
 /* Header, vectors and TLV areas are known: is this image to be sent now? */
@@ -170,7 +172,7 @@ static void decide(struct gateway_engine *engine, uint32_t now_ms)
         return;
     }
     engine_tell(engine, GATEWAY_EVENT_OFFER);
-    if (engine->options.no_reset && is_under_way(engine)) {
+    if (is_left_alone(engine)) {
         engine_tell(engine, GATEWAY_EVENT_INSTALLED);
         engine_end_round(engine, GATEWAY_RESULT_SUCCEEDED, now_ms);
     } else if (info->phase == FERRY_PHASE_PENDING && engine_is_candidate(engine)) {

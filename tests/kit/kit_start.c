@@ -19,12 +19,18 @@ static void require(bool true_here)
 
 void kit_start_wake(struct kit_start *bench)
 {
+    kit_start_wake_from(bench, 0);
+}
+
+void kit_start_wake_from(struct kit_start *bench, uint8_t reset_cause)
+{
     memset(&bench->node, 0, sizeof(bench->node));
     bench->node.flash = &bench->flash.port;
     bench->node.board = bench->flash.board;
     bench->node.block = bench->block;
     bench->node.journal = &bench->journal;
     bench->node.running = FERRY_SLOT_NONE;
+    bench->node.reset_cause = reset_cause;
     ferry_supervisor_begin(&bench->supervisor, &bench->node);
 }
 

@@ -23,8 +23,9 @@ struct kit_start {
 /* Blank flash of a board; the caller frees it by kit_flash_free(&bench->flash). */
 void kit_start_init(struct kit_start *bench, const struct ferry_board *board);
 
-/* A reset, up to where the bootloader decides. */
+/* A reset, of no known or of this cause (FERRY_RESET_ bits), up to where the bootloader decides. */
 void kit_start_wake(struct kit_start *bench);
+void kit_start_wake_from(struct kit_start *bench, uint8_t reset_cause);
 
 /*
  * One start to the jump, or to listening for ever. Returns the action; departure.slot is

@@ -141,6 +141,18 @@ static void without_reset_what_the_node_has_is_left_alone(void **state)
     }
 }
 
+/* Who does not wait for the verdict does not wait for that of a trial under way either. */
+static void without_waiting_a_trial_under_way_is_left_alone(void **state)
+{
+    (void)state;
+    options.confirm_ms = 0;
+    assert_int_equal(run(), GATEWAY_RESULT_SUCCEEDED);
+    node.info.phase = FERRY_PHASE_TRIAL;
+    assert_int_equal(run(), GATEWAY_RESULT_SUCCEEDED);
+    assert_int_equal(node.count[OPEN], 1);
+    assert_int_equal(node.count[RESET], 1);
+}
+
 /* --- which node ----------------------------------------------------------------------------------
  */
 
@@ -496,6 +508,7 @@ int main(void)
         ENGINE_TEST(no_image_for_the_free_slot),
         ENGINE_TEST(without_reset_it_ends_at_close),
         ENGINE_TEST(without_reset_what_the_node_has_is_left_alone),
+        ENGINE_TEST(without_waiting_a_trial_under_way_is_left_alone),
         ENGINE_TEST(another_node_gets_nothing),
         ENGINE_TEST(starting_node_is_asked_again),
         ENGINE_TEST(bootloader_that_stays_gets_no_second_copy),

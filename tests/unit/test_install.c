@@ -257,6 +257,23 @@ static void a_word_that_reads_back_wrong_restarts_its_sector(void **test)
     assert_int_equal(bench->flash.erases[6], 2);
 }
 
+/* What was durable in it is lost with it, also for the start after a reset. */
+static void a_restarted_sector_is_durable_no_more(void **test)
+{
+    struct bench *bench = *test;
+    open_and_send(bench, 5120);
+    assert_int_equal(bench->link.durable, 4096); /* in the middle of the first sector */
+    slot_memory(bench, FERRY_SLOT_B)[5120 + 5] = 0x00;
+    assert_int_equal(kit_link_data(&bench->link, 5120, bench->file + 5120, 256), FERRY_FLASH);
+    reset(bench, FERRY_SLOT_NONE);
+    assert_int_equal(bench->link.journal.state.erased, 0);
+    assert_int_equal(kit_link_open_file(&bench->link, bench->file, bench->size), FERRY_OK);
+    assert_int_equal(bench->link.next, 0);
+    assert_int_equal(kit_link_send(&bench->link, bench->file, bench->size), FERRY_OK);
+    assert_int_equal(kit_link_close(&bench->link, bench->file, bench->size), FERRY_OK);
+    expect_installed(bench);
+}
+
 /* What was hashed while it was written counts no more once its sector is erased again. */
 static void a_restarted_sector_is_hashed_anew(void **test)
 {
@@ -546,6 +563,7 @@ int main(void)
         TEST(another_image_starts_anew),
         TEST(the_same_image_in_a_shorter_file_starts_anew),
         TEST(a_word_that_reads_back_wrong_restarts_its_sector),
+        TEST(a_restarted_sector_is_durable_no_more),
         TEST(a_restarted_sector_is_hashed_anew),
         TEST(broken_flash_ends_the_transfer),
         TEST(content_other_than_claimed_is_refused),

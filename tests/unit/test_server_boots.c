@@ -245,6 +245,37 @@ static void a_new_journal_that_says_the_same_is_another_story(void **state)
     }
 }
 
+/* The same number with anything else in it is another start. */
+static void every_word_tells_starts_apart(void **state)
+{
+    struct boot other[6];
+    (void)state;
+    for (size_t i = 0; i < 6; i++) {
+        other[i] = boot_number(1);
+    }
+    strcpy(other[0].reset, "pin");
+    strcpy(other[1].action, "listen");
+    strcpy(other[2].slot, "b");
+    strcpy(other[3].version, "1.0.1");
+    strcpy(other[4].error, "FLASH");
+    other[5].attempts = 1;
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(tell(target, 1, 1), STORE_CREATED);
+        assert_int_equal(store_add_boots(store, target, &other[i], 1), STORE_CREATED);
+    }
+}
+
+/* A batch over a lost journal overlaps itself: the longest overlap counts. */
+static void a_batch_that_repeats_itself_is_stored_once(void **state)
+{
+    const struct boot told[] = {boot_number(1), boot_number(2), boot_number(1), boot_number(2)};
+    struct boot list[2 * BOOTS_MAX];
+    (void)state;
+    assert_int_equal(store_add_boots(store, target, told, 4), STORE_CREATED);
+    assert_int_equal(store_add_boots(store, target, told, 4), STORE_OK);
+    assert_int_equal(boots_of(target, list), 4);
+}
+
 /* Each batch out of a row of starts, told after each other one that came before it. */
 static void batches_that_overlap_are_stored_once(void **state)
 {
@@ -433,6 +464,8 @@ int main(void)
         IN_A_DATABASE(the_oldest_are_forgotten),
         IN_A_DATABASE(a_new_journal_is_another_story),
         IN_A_DATABASE(a_new_journal_that_says_the_same_is_another_story),
+        IN_A_DATABASE(every_word_tells_starts_apart),
+        IN_A_DATABASE(a_batch_that_repeats_itself_is_stored_once),
         IN_A_DATABASE(batches_that_overlap_are_stored_once),
         IN_A_DATABASE(a_batch_beyond_the_bound_is_stored_once),
         IN_A_DATABASE(an_older_database_is_brought_up_to_date),

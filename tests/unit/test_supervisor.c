@@ -280,6 +280,22 @@ static void starts_only_what_needs_no_record_when_flash_is_read_only(void **test
     assert_int_equal(bench->departure.slot, FERRY_SLOT_A);
 }
 
+/* One try a start, by the record that heals: what takes nothing is not worn for room. */
+static void makes_no_room_in_a_journal_that_takes_nothing(void **test)
+{
+    struct kit_start *bench = *test;
+    kit_start_provision(bench, FERRY_SLOT_A, 1);
+    (void)kit_start_recorded(bench);
+    while (ferry_journal_room(&bench->journal) >= ferry_journal_reserve(&kit_board)) {
+        struct ferry_state *state = ferry_journal_edit(&bench->journal);
+        assert_int_equal(ferry_journal_commit(&bench->journal, state), FERRY_OK);
+    }
+    bench->flash.port.program = refuse_program;
+    assert_int_equal(kit_start(bench), FERRY_ACTION_BOOT_CONFIRMED);
+    assert_int_equal(bench->departure.slot, FERRY_SLOT_A);
+    assert_int_equal(bench->flash.erases[1] + bench->flash.erases[2], 1);
+}
+
 static void logs_each_start(void **test)
 {
     struct kit_start *bench = *test;
@@ -305,6 +321,20 @@ static uint32_t records_written(struct kit_start *bench)
 {
     (void)kit_start_recorded(bench);
     return bench->journal.cursor;
+}
+
+/* A reset by software alone cuts no write; with any other flag beside it, power may have failed. */
+static void the_state_is_written_again_unless_only_software_reset_it(void **test)
+{
+    struct kit_start *bench = *test;
+    kit_start_provision(bench, FERRY_SLOT_A, 1);
+    for (unsigned cause = 0; cause < 2 * FERRY_RESET_UPDATE; cause++) {
+        bool software =
+            cause == FERRY_RESET_SOFTWARE || cause == (FERRY_RESET_SOFTWARE | FERRY_RESET_UPDATE);
+        uint32_t operations = bench->flash.operations;
+        kit_start_wake_from(bench, (uint8_t)cause);
+        assert_int_equal(bench->flash.operations == operations, software);
+    }
 }
 
 static void logs_once_that_nothing_starts(void **test)
@@ -382,7 +412,9 @@ int main(void)
         TEST(makes_room_for_an_update_before_it_starts),
         TEST(makes_room_at_the_jump),
         TEST(starts_only_what_needs_no_record_when_flash_is_read_only),
+        TEST(makes_no_room_in_a_journal_that_takes_nothing),
         TEST(logs_each_start),
+        TEST(the_state_is_written_again_unless_only_software_reset_it),
         TEST(logs_once_that_nothing_starts),
         TEST(a_fault_without_an_application_is_logged),
         TEST(a_log_of_listening_takes_no_room_of_an_update),

@@ -243,6 +243,26 @@ static void single_slot_keeps_the_confirmed_mark_until_the_first_erase_only(void
     assert_int_equal(bench->link.journal.state.confirmed, FERRY_SLOT_NONE);
 }
 
+/* Power fails as the first erase begins: what it leaves may verify once more by luck. */
+static void single_slot_is_given_up_before_the_first_erase(void **test)
+{
+    struct bench *bench = *test;
+    uint32_t sector = ferry_board_sector_at(bench->board, bench->board->slots[FERRY_SLOT_A].start);
+
+    for (uint32_t at = 1; bench->flash.erases[sector] == 0; at++) {
+        assert_int_equal(bench->link.journal.state.confirmed, FERRY_SLOT_A);
+        tear_down(test);
+        set_up_single(test);
+        kit_flash_arm(&bench->flash, KIT_CUT_LOST, at, at);
+        (void)kit_link_open_file(&bench->link, bench->file, bench->size);
+        (void)kit_link_data(&bench->link, 0, bench->file, 256);
+        assert_true(bench->flash.dead);
+        kit_flash_power_on(&bench->flash);
+        reset(bench, FERRY_SLOT_NONE);
+    }
+    assert_int_equal(bench->link.journal.state.confirmed, FERRY_SLOT_NONE);
+}
+
 #define TEST(f)   cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 #define SINGLE(f) cmocka_unit_test_setup_teardown(f, set_up_single, tear_down)
 
@@ -257,6 +277,7 @@ int main(void)
         SINGLE(single_slot_is_overwritten_by_the_bootloader_only),
         SINGLE(single_slot_resumes),
         SINGLE(single_slot_keeps_the_confirmed_mark_until_the_first_erase_only),
+        SINGLE(single_slot_is_given_up_before_the_first_erase),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
