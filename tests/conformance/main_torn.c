@@ -91,6 +91,7 @@ static uint32_t run(void)
         CHECK(line == 0 && stm32_flash.erase(NULL, sector) == FERRY_OK);
     }
     CHECK(stm32_flash.erase(NULL, sector) == FERRY_OK);
+    CHECK((FLASH_REGS->CR & FLASH_CR_LOCK) != 0);
     return check_blank_and_good(&page);
 }
 
