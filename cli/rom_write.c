@@ -247,7 +247,7 @@ static int finish(struct job *job, int status)
 static int echo_chunk(struct rom_session *session, uint32_t address, uint32_t size)
 {
     uint8_t sent[FERRY_ROM_CHUNK_MAX];
-    uint8_t read[FERRY_ROM_CHUNK_MAX];
+    uint8_t read[FERRY_ROM_CHUNK_MAX] = {0};
     for (uint32_t i = 0; i < size; i++) {
         sent[i] = (uint8_t)(i * 7 + 1);
     }

@@ -261,6 +261,24 @@ static void settle(struct ferry_sim *b)
     sim_mpu_settle(b);
 }
 
+/* The core sleeps, and only unstable bits move: their flips up to what comes next (a tie is left to
+ * settle), without a look at all the rest after each. */
+static void doze(struct ferry_sim *b, uint64_t limit_ps)
+{
+    uint64_t end = limit_ps;
+    if (!b->s.powered || b->s.lockup || b->s.held || b->bus_fault || !b->s.sleeping ||
+        b->s.sleep_event || b->s.stall_until_ps > b->s.now_ps || sim_nvic_wakes(b))
+        return;
+    for (unsigned t = 0; t < SIM_T_COUNT; t++) {
+        if (t != SIM_T_WEAK && b->s.timer[t] < end)
+            end = b->s.timer[t];
+    }
+    while (b->s.timer[SIM_T_WEAK] < end) {
+        pass_time(b, b->s.timer[SIM_T_WEAK], &b->s.counters.sleeping_ns);
+        sim_flash_jitter(b);
+    }
+}
+
 static enum ferry_sim_stop run(struct ferry_sim *b, uint64_t limit_ps, ferry_sim_predicate done,
                                void *ctx)
 {
@@ -274,6 +292,8 @@ static enum ferry_sim_stop run(struct ferry_sim *b, uint64_t limit_ps, ferry_sim
         }
         if (b->stop_requested || (done && done(ctx, b)))
             return FERRY_SIM_STOP_REQUESTED;
+        if (!done)
+            doze(b, limit_ps);
         uint64_t until = b->s.timer[next_timer(b)];
         uint64_t slice = done ? b->s.now_ps + PREDICATE_PS : SIM_NEVER;
         until = until < slice ? until : slice;

@@ -4,7 +4,8 @@
  * Two copies: cells is the truth, view is what the core reads and runs. They differ in two cases:
  * a sector that was erased with the ART data cache on shows its old contents until the cache is
  * reset (RM0383 3.4.2; the chip may show this for up to 8 lines, here it is the whole sector, so
- * that forgetting shows every time), and weak bits after a torn operation read at random.
+ * that forgetting shows every time; to switch the cache off keeps its lines for later), and weak
+ * bits after a torn operation read at random.
  */
 #include "sim_internal.h"
 
@@ -99,14 +100,13 @@ void sim_cells_erase(struct ferry_sim *b, uint32_t offset, uint32_t size, int se
     sim_ecc_erased(b, offset, size);
     remember_weak(f);
     settle_weak(f, offset, size, 0);
-    if (f->acr & ACR_DCEN) {
-        f->stale_any = true;
-        f->stale_sector[sector] = 1;
+    bool on = (f->acr & ACR_DCEN) != 0;
+    f->stale_sector[sector] = on || f->cache_used;
+    f->stale_any = f->stale_any || f->stale_sector[sector];
+    if (on)
         touched(b, offset, size);
-    } else {
-        f->stale_sector[sector] = 0;
+    else
         show(b, offset, size, b->cells);
-    }
 }
 
 void sim_cells_program(struct ferry_sim *b, uint32_t offset, unsigned size, uint64_t value)
@@ -358,6 +358,7 @@ static void show_stale(struct ferry_sim *b, const uint8_t *from)
 void sim_cache_clear(struct ferry_sim *b)
 {
     struct sim_flash *f = &b->s.flash;
+    f->cache_used = false;
     if (!f->stale_any)
         return;
     show_stale(b, b->cells);
@@ -367,7 +368,8 @@ void sim_cache_clear(struct ferry_sim *b)
 
 void sim_cache_control(struct ferry_sim *b, uint32_t acr_before, uint32_t acr)
 {
-    const struct sim_flash *f = &b->s.flash;
+    struct sim_flash *f = &b->s.flash;
+    f->cache_used = f->cache_used || ((acr_before | acr) & ACR_DCEN);
     if ((acr & ACR_DCRST) && !(acr_before & ACR_DCRST)) {
         if (acr & ACR_DCEN)
             sim_misuse(b, "DCRST while the data cache is on: ignored");

@@ -134,6 +134,7 @@ struct sim_flash {
     bool op_erase; /* the operation under way */
     uint32_t op_offset, op_size, op_sector;
     uint64_t op_old;
+    bool cache_used; /* the data cache was on since it was reset: it may hold anything */
     bool stale_any;
     uint8_t stale_sector[FERRY_SIM_MAX_SECTORS];
     struct sim_weak_word weak[SIM_WEAK_WORDS];

@@ -10,9 +10,11 @@ enum {
 /* What the command in hand does with the chunk at `at`. */
 enum work { COMPARE, ERASE, BLANK, WRITE, VERIFY, DISARM, VOID };
 
-/* Programming can only clear bits, so these clear the last bit of the reset vector, and all. */
-static const uint8_t disarmed[4] = {0xFE, 0xFF, 0xFF, 0xFF};
-static const uint8_t nothing[LAST_SIZE] = {0};
+/* Programming can only clear bits. These clear the last bit of the vectors of reset, NMI and
+ * HardFault; and all of the stack pointer and of them. */
+static const uint8_t disarmed[12] = {0xFE, 0xFF, 0xFF, 0xFF, 0xFE, 0xFF,
+                                     0xFF, 0xFF, 0xFE, 0xFF, 0xFF, 0xFF};
+static const uint8_t nothing[16] = {0};
 
 static uint32_t least(uint32_t a, uint32_t b)
 {
@@ -98,10 +100,11 @@ static int go_to_page_start(struct ferry_rom_update *update, uint8_t work)
 
 /*
  * A power cut in an erase may leave any mixture: had the first page still its vectors, the chip
- * could start what is left of the old application. So they are voided before. On chips that program
- * single bytes a cut could leave half an address that starts too; but of one bit there is no half:
- * without its last bit the reset vector is none. An L4 takes nothing but zeros on what is not
- * blank, and finds a torn double word by its check bits. A write protected page stays as it is.
+ * could start what is left of the old application, or its fault handler. So they are voided before.
+ * On chips that program single bytes a cut could leave half an address that starts too; but of one
+ * bit there is no half: without its last bit a vector is none. An L4 takes nothing but zeros on
+ * what is not blank, and finds a torn double word by its check bits. A write protected page stays
+ * as it is.
  */
 static int go_to_erase(struct ferry_rom_update *update)
 {

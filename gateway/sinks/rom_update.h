@@ -5,9 +5,9 @@
  *
  *   compare   every byte of the image with flash, up to the first that differs. None: done, only
  *             reads were made.
- *   erase     the page with the vector table. Half an erase could leave stack pointer and reset
- *             vector standing, so zeros are written over them first; after it the page must be
- *             blank there. From here on the chip does not start.
+ *   erase     the page with the vector table. Half an erase could leave stack pointer and
+ *             vectors of reset and faults standing, so zeros are written over these 16 bytes
+ *             first; after it the page must be blank there. From here on the chip does not start.
  *   program   page by page: those that match already are left alone; the others are erased,
  *             written, and read back chunk by chunk. The first 256 bytes of the image are kept in
  *             the owner's buffer instead.

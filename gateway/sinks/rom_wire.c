@@ -299,7 +299,7 @@ void rom_wire_wait(const struct rom_wire *wire, const struct ferry_rom_action *a
 int rom_wire_run(struct rom_wire *wire, struct ferry_rom *rom,
                  const struct ferry_rom_request *request, bool (*stop)(void))
 {
-    struct ferry_rom_action action;
+    struct ferry_rom_action action = {.type = FERRY_ROM_WAIT};
     int status = ferry_rom_start(rom, request, ferry_posix_now_ms());
     while (status == FERRY_OK || status == FERRY_MORE) {
         if (stop != NULL && stop()) {

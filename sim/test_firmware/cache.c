@@ -25,6 +25,12 @@ int main(void)
     FLASH_ACR &= ~(1u << 12);
     FLASH_ACR |= 1u << 10;
     RESULTS[7] = REG(SPARE); /* 0xFFFFFFFF */
+    RESULTS[8] = fw_flash_word(SPARE, 0xCAFEF00Du);
+    FLASH_ACR &= ~(1u << 10);
+    fw_flash_erase(7);
+    RESULTS[9] = REG(SPARE); /* off: the truth */
+    FLASH_ACR |= 1u << 10;
+    RESULTS[10] = REG(SPARE); /* off during the erase is not enough: its lines were kept */
     RESULTS[0] = 0x600D;
     for (;;)
         __asm volatile("wfi");

@@ -30,6 +30,19 @@ esac
 sed "s/^{/{\"board\": \"$board\", \"seeds\": $seeds, /" json >"$results"
 [ ! -e build/fail ]
 """
+# Of the sessions with ST's ROM.
+ROM = {**{name: 1 for name in ("lost", "repeated", "flipped", "garbled", "late", "too_late", "nacked", "denied", "cut_lost",
+                               "cut_torn", "cut_done")},
+       "listed": 44, "chosen": 22, "planned": 11, "same": 3, "checked": 1, "retried": 1, "failed": 1, "marginal": 0,
+       "bytes": 9, "transfers": 9, "operations": 9, "longest_ms": 9, "seeds": 16, "duration_s": 1, "violations": 0}
+ROM_SWEEP = r"""#!/bin/sh
+while [ $# -gt 0 ]; do
+    case $1 in --results) results=$2 ;; esac
+    shift
+done
+case $results in *"${BREAK:-none}".1.totals) exit 1 ;; esac
+cat rom.json >"$results"
+"""
 
 
 def program(path, text):
@@ -40,16 +53,19 @@ def program(path, text):
 
 @pytest.fixture
 def tree(tmp_path):
-    for name in ("torture", "reliability"):
+    for name in ("torture", "reliability", "boards"):
         (tmp_path / "tools").mkdir(exist_ok=True)
         shutil.copy(TOP / "tools" / name, tmp_path / "tools")
     (tmp_path / "docs").mkdir()
     for board in BOARDS:
         (tmp_path / "boards" / board).mkdir(parents=True)
+        (tmp_path / "boards" / board / "board.h").write_text("#define BOARD_BOOTLOADER_SIZE 0x4000\n")
         program(tmp_path / "build" / board / "small_app_a.bin", "")
     (tmp_path / "boards" / "presets.json").write_text(json.dumps({"configurePresets": [{"name": b} for b in BOARDS]}))
     (tmp_path / "json").write_text(json.dumps(BOARD))
     program(tmp_path / "build/host/bin/board_sweep", SWEEP)
+    (tmp_path / "rom.json").write_text(json.dumps(ROM))
+    program(tmp_path / "build/host/bin/rom_sweep", ROM_SWEEP)
     program(tmp_path / "build/host/bin/ferry", "#!/bin/sh\n")
     for name in ("install", "boot", "journal"):
         program(tmp_path / f"build/power/bin/test_{name}_power", f'#!/bin/sh\n[ -z "$FERRY_TORTURE_CASE" ] && echo {HOST.format(name=name)}\n')
@@ -132,3 +148,9 @@ def test_a_part_that_failed_again_leaves_nothing_of_before(tree):
     done = run(tree, "--continue", BREAK="two.large")
     assert done.returncode == 1
     assert "two.large.1: no result" in document(tree)
+
+
+def test_a_sweep_of_the_rom_that_left_nothing_is_told(tree):
+    done = run(tree, BREAK="rom")
+    assert done.returncode == 1
+    assert "ST's ROM" in document(tree).split("Not run")[1]

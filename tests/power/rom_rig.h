@@ -72,6 +72,7 @@ struct rom_host {
     bool cut;            /* the power cut has come */
     bool torn;           /* ... and tore a double word, or an erase, of the first page: see check */
     bool started;        /* the new application runs */
+    bool marginal;       /* from flash with unstable bits */
     const char *violation; /* NULL: none yet */
 };
 

@@ -24,6 +24,10 @@
  * only; it ends within bounded time; the application that starts is whole; where it ends in an
  * error, a new session succeeds.
  *
+ * Not a violation, but counted ("marginal"): success with bits that were torn, are unstable, and
+ * read as they should each time that they were looked at. Read-back cannot see that, and a host
+ * that was off, too, or goes on over I2C, not even that the chip lost power.
+ *
  * Exit status: 0 no violation, 1 violations, 2 usage.
  */
 #define _GNU_SOURCE
@@ -42,7 +46,7 @@ struct options {
 };
 
 struct totals {
-    uint64_t listed, planned, trials[ROM_FAULTS], same, checked, retried, failed;
+    uint64_t listed, chosen, planned, trials[ROM_FAULTS], same, checked, retried, failed, marginal;
     uint64_t bytes, transfers, operations;
     uint32_t violations, attempts;
     uint64_t longest_ms;
@@ -258,9 +262,10 @@ static void run_trial(struct sweep *sweep, const struct rom_mark *from, const st
         totals->checked++;
         (void)run(sweep, from, trial, true);
     }
+    totals->marginal += sweep->rig.host.marginal;
     if (sweep->rig.host.violation != NULL) {
         report(sweep, trial);
-    } else {
+    } else if (!sweep->rig.host.marginal) {
         learn(sweep);
     }
 }
@@ -296,7 +301,9 @@ static bool chosen(struct sweep *sweep, const struct trial *trial)
     if (number % step != step / 2 || (options->stop && sweep->totals->violations > 0)) {
         return false;
     }
-    if (number / step % options->parts != options->part) {
+    sweep->totals->chosen++;
+    const uint64_t turn = number / step; /* not in turns: every other trial may be a cheap one */
+    if ((turn + turn / options->parts) % options->parts != options->part) {
         return false;
     }
     sweep->totals->planned++;
@@ -533,13 +540,15 @@ static void write_results(const struct options *options, const struct totals *to
         fprintf(out, "  \"%s\": %llu,\n", fault_names[i], (unsigned long long)totals->trials[i]);
     }
     fprintf(out,
-            "  \"listed\": %llu,\n  \"planned\": %llu,\n  \"same\": %llu,\n  \"checked\": %llu,\n"
-            "  \"retried\": %llu,\n  \"failed\": %llu,\n  \"bytes\": %llu,\n"
+            "  \"listed\": %llu,\n  \"chosen\": %llu,\n  \"planned\": %llu,\n  \"same\": %llu,\n  "
+            "\"checked\": %llu,\n"
+            "  \"retried\": %llu,\n  \"failed\": %llu,\n  \"marginal\": %llu,\n  \"bytes\": %llu,\n"
             "  \"transfers\": %llu,\n  \"operations\": %llu,\n  \"longest_ms\": %llu,\n"
             "  \"seeds\": %u,\n  \"duration_s\": %.0f,\n  \"violations\": %u\n}\n",
-            (unsigned long long)totals->listed, (unsigned long long)totals->planned,
-            (unsigned long long)totals->same, (unsigned long long)totals->checked,
-            (unsigned long long)totals->retried, (unsigned long long)totals->failed,
+            (unsigned long long)totals->listed, (unsigned long long)totals->chosen,
+            (unsigned long long)totals->planned, (unsigned long long)totals->same,
+            (unsigned long long)totals->checked, (unsigned long long)totals->retried,
+            (unsigned long long)totals->failed, (unsigned long long)totals->marginal,
             (unsigned long long)totals->bytes, (unsigned long long)totals->transfers,
             (unsigned long long)totals->operations, (unsigned long long)totals->longest_ms,
             (unsigned)options->seeds, seconds, (unsigned)totals->violations);
@@ -557,11 +566,12 @@ int main(int argc, char **argv)
         }
     }
     printf("%llu trials planned, %llu cut short as the same, %llu of these checked; %llu with a "
-           "second attempt, %llu ended in an error; longest %.1f virtual s; %u violations\n",
+           "second attempt, %llu ended in an error, %llu marginal; longest %.1f virtual s; %u "
+           "violations\n",
            (unsigned long long)totals.planned, (unsigned long long)totals.same,
            (unsigned long long)totals.checked, (unsigned long long)totals.retried,
-           (unsigned long long)totals.failed, (double)totals.longest_ms / 1000,
-           (unsigned)totals.violations);
+           (unsigned long long)totals.failed, (unsigned long long)totals.marginal,
+           (double)totals.longest_ms / 1000, (unsigned)totals.violations);
     write_results(&options, &totals, now_s() - started_s);
     return totals.violations > 0;
 }

@@ -421,6 +421,25 @@ static void a_protected_chip_is_let_go(void **state)
     assert_int_equal(model.erases + model.writes, 0);
 }
 
+/* Another key, another place: the chip does not even hear of it. */
+static void images_of_others(void **state)
+{
+    const struct ferry_board *board = ferry_board_find("stm32f411_blackpill");
+    struct kit_image images[] = {kit_image_defaults(board, FERRY_SLOT_A, 2, PAYLOAD),
+                                 kit_image_defaults(board, FERRY_SLOT_B, 2, PAYLOAD),
+                                 kit_image_defaults(board, FERRY_SLOT_A, 2, PAYLOAD)};
+    (void)state;
+    images[0].key = 1;
+    images[2].board_name = "stm32f411_blackpil";
+    for (size_t i = 0; i < 3; i++) {
+        new_chip();
+        free(source.file);
+        source.file = kit_image_build(&images[i], &source.size);
+        assert_int_equal(run(3), GATEWAY_RESULT_FAILED);
+        assert_int_equal(entered, 0);
+    }
+}
+
 /* Configuration and image agree, but at the wire hangs something else. */
 static void another_chip_than_the_boards(void **state)
 {
@@ -497,6 +516,7 @@ int main(void)
         TEST(what_cannot_be_remembered_is_no_success),
         TEST(a_protected_chip_is_let_go),
         TEST(a_master_that_cannot_send_much_erases_nothing),
+        TEST(images_of_others),
         TEST(another_chip_than_the_boards),
         TEST(a_chip_with_less_flash_keeps_what_it_has),
         TEST(a_stack_outside_this_chips_ram),

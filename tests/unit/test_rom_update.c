@@ -49,18 +49,19 @@ static void vectors_come_last(struct kit_rom *chip)
     }
 }
 
-/* Half an erase may leave any bit as it was: before the first one the vectors are zeros. */
+/* Half an erase may leave any bit as it was: before the first one the vectors are zeros, those of
+ * NMI and HardFault too, as a core without a reset vector comes to them. */
 static void vectors_are_void_before_they_are_erased(struct kit_rom *chip)
 {
-    static uint8_t before[8];
-    static const uint8_t zeros[8] = {0};
+    static uint8_t before[16];
+    static const uint8_t zeros[16] = {0};
     if (chip->erases == 1 && !vectors_seen) {
         assert_memory_equal(before, zeros, sizeof before);
         vectors_seen = true;
     }
     if (chip->writes == 1 && chip->chip->unit_bytes < 8) {
-        assert_int_equal(chip->flash[4], 0x54); /* a whole vector, without its last bit */
-        assert_memory_equal(chip->flash + 5, "UUU", 3);
+        /* whole vectors, each without its last bit */
+        assert_memory_equal(chip->flash, "UUUUTUUUTUUUTUUUU", 17);
     }
     memcpy(before, chip->flash, sizeof before);
 }

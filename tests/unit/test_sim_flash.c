@@ -51,10 +51,11 @@ static void stale_cache_lines_show_until_reset(void **state)
 {
     (void)state;
     static const uint32_t expected[] = {GREEN,       0,           0,           0xCAFEF00Du,
-                                        0xCAFEF00Du, 0xFFFFFFFFu, 0xCAFEF00Du, 0xFFFFFFFFu};
+                                        0xCAFEF00Du, 0xFFFFFFFFu, 0xCAFEF00Du, 0xFFFFFFFFu,
+                                        0,           0xFFFFFFFFu, 0xCAFEF00Du};
     kit_open(&kit, "cache", NULL);
     ferry_sim_power_on(kit.sim);
-    ferry_sim_run_for(kit.sim, 3000 * MS);
+    ferry_sim_run_for(kit.sim, 4000 * MS);
     for (unsigned i = 0; i < sizeof expected / sizeof expected[0]; i++)
         assert_int_equal(kit_result(&kit, i), expected[i]);
     kit_close(&kit);

@@ -285,6 +285,7 @@ static void i2c_resets_when_it_waits_too_long(void **state)
     assert_int_equal(host_i2c_ack(&h, 10), ACK);
     ferry_sim_run_for(h.kit.sim, 3000 * MS);
     assert_int_equal(host_i2c_command(&h, 0x02), ACK);
+    assert_int_equal(h.kit.events[FERRY_SIM_EV_RESET], 1); /* nor between commands */
     host_close(&h);
 }
 

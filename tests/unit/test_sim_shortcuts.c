@@ -93,6 +93,50 @@ static void a_wait_that_looks_at_unstable_bits_is_executed(void **state)
     assert_true(whole.hash == passed.hash);
 }
 
+static bool never(void *ctx, struct ferry_sim *sim)
+{
+    (void)ctx;
+    (void)sim;
+    return false;
+}
+
+/* A core that sleeps in ST's boot loader: flips of unstable bits are done at once, but not while
+ * somebody asks after each step. The program that runs afterwards looks at them. */
+static uint64_t sleep_beside_unstable_bits(bool asked)
+{
+    const struct ferry_sim_cut_plan plan = {FERRY_SIM_CUT_TORN, 1, 7, true, FERRY_SIM_TEAR_HALF};
+    struct ferry_sim_counters counters;
+    const uint32_t look = 0;
+    kit_open(&kit, "ramwait", NULL);
+    assert_int_equal(ferry_sim_load(kit.sim, 0x0800C200u, &look, sizeof look), FERRY_SIM_OK);
+    ferry_sim_plan_cut(kit.sim, &plan);
+    ferry_sim_power_on(kit.sim);
+    assert_int_equal(ferry_sim_run_for(kit.sim, 1000 * MS), FERRY_SIM_STOP_POWER_CUT);
+    assert_true(ferry_sim_unstable(kit.sim) > 0);
+    ferry_sim_line_set(kit.sim, FERRY_SIM_LINE_BOOT0, 1);
+    ferry_sim_power_on(kit.sim);
+    for (unsigned i = 0; i < 70; i++) {
+        if (asked)
+            ferry_sim_run_while_not(kit.sim, never, NULL, 1000003);
+        else
+            ferry_sim_run_for(kit.sim, 1000003);
+    }
+    assert_true(ferry_sim_idle(kit.sim));
+    ferry_sim_line_set(kit.sim, FERRY_SIM_LINE_BOOT0, 0);
+    ferry_sim_reset(kit.sim);
+    ferry_sim_run_for(kit.sim, 300 * MS);
+    ferry_sim_counters(kit.sim, &counters);
+    uint64_t hash = kit_state_hash(&kit) + ferry_sim_time_ns(kit.sim) + counters.sleeping_ns * 3;
+    kit_close(&kit);
+    return hash;
+}
+
+static void unstable_bits_flip_while_the_core_sleeps(void **state)
+{
+    (void)state;
+    assert_true(sleep_beside_unstable_bits(false) == sleep_beside_unstable_bits(true));
+}
+
 /* Interrupts come in the middle of it and look at registers and flags. */
 static struct erase count_down(uint32_t pace, bool shortcuts)
 {
@@ -133,6 +177,7 @@ int main(void)
         cmocka_unit_test(a_wait_that_counts_is_executed),
         cmocka_unit_test(unstable_bits_flip_while_a_wait_is_passed_over),
         cmocka_unit_test(a_wait_that_looks_at_unstable_bits_is_executed),
+        cmocka_unit_test(unstable_bits_flip_while_the_core_sleeps),
         cmocka_unit_test(counting_down_is_interrupted_at_the_same_count),
     };
     return cmocka_run_group_tests_name("sim_shortcuts", tests, NULL, NULL);
