@@ -247,7 +247,7 @@ def scene_power_cut(stage):
     twice = stage.node.counters()[0] - erases - stage.pages
     say(f"the gateway goes on by itself: {stage.pages + twice} erases for {stage.pages} pages, as what was there stays")
     good = dead and vectors == bytes([0xFF] * 8) and 0 <= twice <= 2 and runs(stage, "3.0.0", payload)
-    return good, f"nothing half-written started; 3.0.0 runs, the server was told; {twice} pages erased twice"
+    return good, f"nothing half-written started; 3.0.0 runs, the server was told; pages erased twice: {twice}"
 
 
 def scene_again(stage):
@@ -258,5 +258,6 @@ def scene_again(stage):
     read = stage.board.command("counters")["uart_from_node"] - before["uart_from_node"]
     erases, words = (now - then for now, then in zip(stage.node.counters(), flash))
     say(f"the gateway compared: {read // 1024} KB were read")
-    good = done.returncode == 0 and (erases, words) == (0, 0) and read > len(payload)
-    return good and runs(stage, "3.0.0", payload), f"only reads: {erases} erases, {words} double words written; 3.0.0 runs"
+    good = (done.returncode == 0 and (erases, words) == (0, 0) and read > len(payload) and
+            runs(stage, "3.0.0", payload))
+    return good, f"only reads: {erases} erases, {words} double words written; 3.0.0 runs"
