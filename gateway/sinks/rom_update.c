@@ -163,18 +163,14 @@ static int program_page(struct ferry_rom_update *update)
     return go_to_erase(update);
 }
 
-/* Each of the two must be certain before the next thing is done; to repeat them is harmless. A chip
- * that refuses them all the time is protected, and will not be erased either. */
+/* Each of the two must be certain before the next thing is done; to repeat them is harmless. Nothing
+ * is erased while the vectors stand. */
 static int after_void(struct ferry_rom_update *update, int status)
 {
     if (status == FERRY_OK) {
         return go(update, update->work == DISARM ? VOID : ERASE);
     }
-    if (--update->tries > 0) {
-        return go(update, update->work);
-    }
-    update->tries = 1;
-    return status == FERRY_ROM_REFUSED ? go(update, ERASE) : status;
+    return --update->tries > 0 ? go(update, update->work) : status;
 }
 
 /*

@@ -186,7 +186,7 @@ static void write_memory(struct kit_rom *model, const uint8_t *data, size_t size
 {
     uint8_t *flash = model->flash + (model->address - FERRY_ROM_FLASH_BASE);
     const size_t unit = model->chip->unit_bytes;
-    bool done = size % unit == 0 && model->address % unit == 0;
+    bool done = size % unit == 0 && model->address % unit == 0 && !model->refuses_writes;
     for (size_t i = 0; done && !model->write_protected && i < size; i += unit) {
         static const uint8_t zeros[8] = {0};
         const bool voids = memcmp(data + i, zeros, unit) == 0;

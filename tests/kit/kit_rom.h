@@ -41,6 +41,7 @@ struct kit_rom {
     bool no_last_ack;      /* quirk: an erase is never acknowledged */
     bool nack_after_erase; /* quirk: 0x1F to the first thing after an erase */
     bool write_protected;  /* silently */
+    bool refuses_writes;   /* says so */
     bool readout_protected;
     bool stray_zero;    /* 0x00 before the first ACK */
     bool mute;          /* not there at all */

@@ -246,6 +246,22 @@ static void silent_write_protection(void **state)
     assert_int_equal(update(SIZE), FERRY_ROM_VERIFY);
 }
 
+/* Vectors that cannot be voided: a chip that takes erases all the same could keep them in half an
+ * erased page. So nothing is erased. */
+static void vectors_that_stay_forbid_the_erase(void **state)
+{
+    static const uint16_t chips[] = {0x431, 0x435};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        connect(chips[i], &usart);
+        memset(model.flash, 0x55, sizeof model.flash);
+        model.refuses_writes = true;
+        assert_int_equal(update(SIZE), FERRY_ROM_REFUSED);
+        assert_int_equal(model.writes, 3);
+        assert_int_equal(model.erases, 0);
+    }
+}
+
 static void a_master_that_cannot_send_much(void **state)
 {
     static const struct ferry_rom_traits traits = {true, 64, 0, 90};
@@ -329,6 +345,7 @@ int main(void)
         cmocka_unit_test(what_does_not_fit_is_refused_first),
         cmocka_unit_test(an_erase_without_its_last_ack),
         cmocka_unit_test(silent_write_protection),
+        cmocka_unit_test(vectors_that_stay_forbid_the_erase),
         cmocka_unit_test(a_master_that_cannot_send_much),
         cmocka_unit_test(a_transfer_in_doubt),
         cmocka_unit_test(vectors_that_never_hold_are_given_up),
