@@ -163,8 +163,8 @@ static int program_page(struct ferry_rom_update *update)
     return go_to_erase(update);
 }
 
-/* Each of the two must be certain before the next thing is done; to repeat them is harmless. Nothing
- * is erased while the vectors stand. */
+/* Each of the two must be certain before the next thing is done; to repeat them is harmless.
+ * Nothing is erased while the vectors stand. */
 static int after_void(struct ferry_rom_update *update, int status)
 {
     if (status == FERRY_OK) {
