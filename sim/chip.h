@@ -153,14 +153,14 @@ struct sim_i2c_wiring { /**< the node is the slave */
 struct sim_board {
     const char *name;
     const struct sim_chip *chip;
-    uint32_t hse_hz; /**< 0: no crystal fitted */
+    uint32_t hse_hz;       /**< 0: no crystal fitted */
+    uint8_t spi_neighbour; /**< chip select of another slave on SPI's wires; SIM_NO_PIN: none */
     const struct sim_led *leds;
     size_t led_count;
     const struct sim_uart_wiring *uarts; /**< port 0 is the console */
     size_t uart_count;
     const struct sim_spi_wiring *spi; /**< of SPI1; NULL: none */
     const struct sim_i2c_wiring *i2c; /**< of I2C1; NULL: none */
-    uint8_t spi_neighbour; /**< chip select of another slave on these wires; SIM_NO_PIN: none */
 };
 
 /** Board number i, NULL past the end. */
