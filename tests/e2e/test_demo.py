@@ -13,12 +13,12 @@ def demo(*arguments, **options):
                           timeout=600, check=False, **options)
 
 
-@pytest.mark.parametrize("board, scenes", [("stm32f411_blackpill", 4), ("nucleo_l432kc", 5)])
-def test_demo_tells_its_story(board, scenes):
-    done = demo("--board", board)
+@pytest.mark.parametrize("board, scenes, downloads", [("stm32f411_blackpill", 4, 2), ("nucleo_l432kc", 5, 3)])
+def test_demo_tells_its_story(board, scenes, downloads, tmp_path):
+    done = demo("--board", board, "--folder", tmp_path / "demo")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("  seen: ") == scenes
-    assert done.stdout.count("  100 %  ") >= 3 and "NOT SEEN" not in done.stdout
+    assert done.stdout.count("  100 %  ") >= downloads and "NOT SEEN" not in done.stdout
 
 
 def test_what_is_not_seen_is_told(tmp_path):
@@ -31,7 +31,7 @@ def test_what_is_not_seen_is_told(tmp_path):
     (programs / "ferry-gateway").write_text("#!/bin/sh\nexit 1\n")
     (programs / "ferry-gateway").chmod(0o755)
     (tmp_path / "lib").symlink_to(BIN.parent / "lib")
-    done = demo("--board", "nucleo_l432kc", env={**os.environ, "FERRY_BIN_DIR": str(programs)})
+    done = demo("--board", "nucleo_l432kc", "--folder", tmp_path / "demo", env={**os.environ, "FERRY_BIN_DIR": str(programs)})
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stdout.count("  NOT SEEN: ") == 5 and "the gateway failed: not a word" in done.stdout
     assert "To play further" in done.stdout
@@ -42,3 +42,8 @@ def test_a_board_that_there_is_not():
     for done in (demo("--board", "nucleo"), by_make):
         assert done.returncode == 2 and done.stdout == ""
         assert "no board nucleo; there is: " in done.stderr and "nucleo_l432kc" in done.stderr
+
+
+def test_a_folder_that_is_there_is_left_alone(tmp_path):
+    done = demo("--folder", tmp_path)
+    assert done.returncode == 2 and "is there already" in done.stderr and tmp_path.exists()

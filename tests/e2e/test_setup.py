@@ -66,6 +66,8 @@ def test_make_test_needs_what_only_tests_need(tmp_path):
     makefile = (TOP / "Makefile").read_text()
     probe = "FERRY_MBEDTLS_DIR=$(MBEDTLS) tools/setup"
     assert makefile.count(probe) == 1
+    (tmp_path / "boards" / "stm32f411_blackpill").mkdir(parents=True)
+    (tmp_path / "boards" / "stm32f411_blackpill" / "board.h").touch()
     (tmp_path / "Makefile").write_text(makefile.replace(probe, 'echo "no skip: $$FERRY_NO_SKIP." && exit 1'))
     for target, value in (("test", "1"), ("host", ""), ("install", ""), ("demo", "")):
         done = subprocess.run(["make", "-C", tmp_path, target], capture_output=True, text=True,
