@@ -51,6 +51,20 @@ static uint32_t chunk_size(const struct ferry_rom_update *update)
     return end - update->at;
 }
 
+/* What is programmed over the vectors in the work DISARM, then VOID. */
+static void void_vectors(const struct ferry_rom_update *update, struct ferry_rom_request *request)
+{
+    request->kind = FERRY_ROM_WRITE_MEMORY;
+    if (update->work == VOID || update->rom->chip->unit_bytes >= LAST_SIZE) {
+        request->count = update->work == VOID ? sizeof nothing : LAST_SIZE;
+        request->data = nothing;
+    } else {
+        request->address += RESET_VECTOR_AT;
+        request->count = sizeof disarmed;
+        request->data = disarmed;
+    }
+}
+
 /* Starts the command. FERRY_MORE, or why the chip does not have it. */
 static int issue(struct ferry_rom_update *update, uint32_t now_ms)
 {
@@ -63,11 +77,7 @@ static int issue(struct ferry_rom_update *update, uint32_t now_ms)
     } else if (update->work == WRITE) {
         request.kind = FERRY_ROM_WRITE_MEMORY;
     } else if (update->work == DISARM || update->work == VOID) {
-        const bool all = update->work == VOID;
-        request.kind = FERRY_ROM_WRITE_MEMORY;
-        request.address += all ? 0 : RESET_VECTOR_AT;
-        request.count = all ? sizeof nothing : sizeof disarmed;
-        request.data = all ? nothing : disarmed;
+        void_vectors(update, &request);
     } else if (update->work == COMPARE) {
         const bool probes = update->at == update->page.start && update->probed == 0;
         request.address += update->probed;
@@ -103,14 +113,14 @@ static int go_to_page_start(struct ferry_rom_update *update, uint8_t work)
  * could start what is left of the old application, or its fault handler. So they are voided before.
  * On chips that program single bytes a cut could leave half an address that starts too; but of one
  * bit there is no half: without its last bit a vector is none. An L4 takes nothing but zeros on
- * what is not blank, and finds a torn double word by its check bits. A write protected page stays
- * as it is.
+ * what is not blank, and finds a torn double word by its check bits; there the one that starts is
+ * first: of a WRITE of zeros a repeated length byte is not noticed, and spoils the first one only.
+ * A write protected page stays as it is.
  */
 static int go_to_erase(struct ferry_rom_update *update)
 {
-    const uint8_t first = update->rom->chip->unit_bytes < LAST_SIZE ? DISARM : VOID;
     update->pages_erased++;
-    return go_to_page_start(update, update->page.start == 0 ? first : ERASE);
+    return go_to_page_start(update, update->page.start == 0 ? DISARM : ERASE);
 }
 
 /* Flash is not what it should be: the page again, while there is hope. */

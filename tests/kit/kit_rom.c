@@ -182,20 +182,32 @@ static uint8_t byte_at(struct kit_rom *model, uint32_t address)
     return ram != NULL ? *ram : (uint8_t)(low ? model->size_kb & 0xFFU : model->size_kb >> 8);
 }
 
+static bool is_blank(const uint8_t *flash, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (flash[i] != 0xFF) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void write_memory(struct kit_rom *model, const uint8_t *data, size_t size)
 {
     uint8_t *flash = model->flash + (model->address - FERRY_ROM_FLASH_BASE);
     const size_t unit = model->chip->unit_bytes;
-    bool done = size % unit == 0 && model->address % unit == 0 && !model->refuses_writes;
-    for (size_t i = 0; done && !model->write_protected && i < size; i += unit) {
+    const bool valid = size % unit == 0 && model->address % unit == 0 && !model->refuses_writes;
+    bool done = valid;
+    for (size_t i = 0; valid && !model->write_protected && i < size; i += unit) {
         static const uint8_t zeros[8] = {0};
-        const bool voids = memcmp(data + i, zeros, unit) == 0;
-        for (size_t k = 0; k < unit && unit == 8 && !voids; k++) {
-            done = done && flash[i + k] == 0xFF; /* ECC: once after an erase, or to zeros */
+        bool takes = unit < 8 || memcmp(data + i, zeros, unit) == 0;
+        if (!takes) { /* ECC: once after an erase, or to zeros; one that fails does not end it */
+            takes = is_blank(flash + i, unit);
         }
-        for (size_t k = 0; k < unit && done; k++) {
+        for (size_t k = 0; k < unit && takes; k++) {
             flash[i + k] &= data[i + k];
         }
+        done = done && takes;
     }
     model->writes++;
     watch(model);
