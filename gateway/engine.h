@@ -185,6 +185,7 @@ struct gateway_engine {
     bool hung;           /* answered only after that: its application may not be relied on */
     uint8_t after_pulse; /* stage */
     uint8_t pulses;      /* since the last progress */
+    uint8_t lost_rounds; /* in a row that a sink which writes in place had begun and did not end */
     uint8_t after_log;   /* stage */
     uint8_t answer;      /* enum gateway_answer of a source that failed during DATA */
     uint8_t boot_count;  /* of boots */

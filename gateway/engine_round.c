@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { LOST_PAUSE_MAX_MS = 6 * 3600 * 1000 };
+
 /* As far as the node said when it was asked last. */
 bool engine_is_on_trial(const struct gateway_engine *engine)
 {
@@ -66,8 +68,22 @@ static uint32_t jitter(struct gateway_engine *engine, uint32_t middle, uint32_t 
     return middle - spread + next_random(engine) % (2 * spread + 1);
 }
 
+/* Doubled for each round that was lost in the middle of writing in place: each erases a page again,
+ * and flash that takes 10,000 erases has to outlast a wire that stays bad. */
+static uint32_t round_pause_ms(const struct gateway_engine *engine)
+{
+    uint32_t pause = engine->offer.poll_ms != 0 ? engine->offer.poll_ms : engine->options.poll_ms;
+    for (uint8_t i = 0; i < engine->lost_rounds && pause < LOST_PAUSE_MAX_MS; i++) {
+        pause = pause < LOST_PAUSE_MAX_MS / 2 ? pause * 2 : LOST_PAUSE_MAX_MS;
+    }
+    return pause;
+}
+
 void engine_end_round(struct gateway_engine *engine, enum gateway_result result, uint32_t now_ms)
 {
+    if (result != GATEWAY_RESULT_FAILED) {
+        engine->lost_rounds = 0;
+    }
     engine->result = (uint8_t)result;
     engine->working = false;
     engine->watch_heard = false;
@@ -78,7 +94,7 @@ void engine_end_round(struct gateway_engine *engine, enum gateway_result result,
     engine->pulsed = false;
     engine->pulses = 0;
     engine->hung = false;
-    uint32_t pause = engine->offer.poll_ms != 0 ? engine->offer.poll_ms : engine->options.poll_ms;
+    uint32_t pause = round_pause_ms(engine);
     engine_rest(engine, jitter(engine, pause, pause / 10), now_ms);
 }
 
@@ -130,6 +146,9 @@ static void end_retries(struct gateway_engine *engine, int status, const char *t
         status == FERRY_ROM_ERASE) {
         engine_give_up_image(engine, status, text, now_ms);
     } else {
+        const bool begun = engine->sink->writes_in_place && engine->best_done > 0;
+        const uint8_t more = engine->lost_rounds < UINT8_MAX;
+        engine->lost_rounds = begun ? (uint8_t)(engine->lost_rounds + more) : 0;
         engine_put_off(engine, status, text, now_ms);
     }
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "sinks/link.h"
+#include "ferry/rom.h"
 #include "test_gateway_kit.h"
 
 #include <string.h>
@@ -277,6 +278,33 @@ static void flash_that_never_takes_it_is_a_verdict(void **state)
     assert_int_equal(run_again(), GATEWAY_RESULT_NOTHING);
 }
 
+/* Each round that breaks off erases again: a wire that stays bad must not wear a chip out. */
+static void rounds_lost_in_the_middle_come_less_often(void **state)
+{
+    (void)state;
+    node.in_place = true;
+    node.result[CLOSE] = FERRY_ROM_SILENT;
+    begin();
+    uint32_t pause = options.poll_ms;
+    for (uint32_t i = 0; i < 300; i++) {
+        assert_int_equal(i == 0 ? run_round() : run_again(), GATEWAY_RESULT_FAILED);
+        pause = pause * 2 < 21600000 ? pause * 2 : 21600000;
+        const uint32_t wait_ms = gateway_engine_wait_ms(&engine, now_ms);
+        assert_in_range(wait_ms, pause / 10 * 9, pause / 10 * 11);
+        heard.count = heard.retries = 0;
+    }
+    node.result[QUERY] = FERRY_TIMEOUT; /* nobody there: nothing is erased */
+    assert_int_equal(run_again(), GATEWAY_RESULT_FAILED);
+    assert_in_range(gateway_engine_wait_ms(&engine, now_ms), options.poll_ms / 10 * 9,
+                    options.poll_ms / 10 * 11);
+    node.result[QUERY] = FERRY_OK;
+    assert_int_equal(run_again(), GATEWAY_RESULT_FAILED);
+    node.result[CLOSE] = FERRY_OK;
+    assert_int_equal(run_again(), GATEWAY_RESULT_SUCCEEDED);
+    assert_in_range(gateway_engine_wait_ms(&engine, now_ms), options.poll_ms / 10 * 9,
+                    options.poll_ms / 10 * 11);
+}
+
 static void denied_access_waits_for_the_next_poll(void **state)
 {
     (void)state;
@@ -516,6 +544,7 @@ int main(void)
         ENGINE_TEST(refusal_is_final_for_this_image),
         ENGINE_TEST(broken_transfer_is_tried_again),
         ENGINE_TEST(retries_are_counted_and_spread),
+        ENGINE_TEST(rounds_lost_in_the_middle_come_less_often),
         ENGINE_TEST(broken_wire_decides_nothing),
         ENGINE_TEST(flash_that_never_takes_it_is_a_verdict),
         ENGINE_TEST(denied_access_waits_for_the_next_poll),

@@ -213,7 +213,7 @@ static const char *sink_error(void *ctx)
     return "";
 }
 
-static const struct gateway_sink sink = {
+static struct gateway_sink sink = {
     .query = sink_query,
     .open = sink_open,
     .data = sink_data,
@@ -356,6 +356,7 @@ enum gateway_result run_round(void)
 
 void begin(void)
 {
+    sink.writes_in_place = node.in_place;
     gateway_engine_init(&engine, &source_of_tests, &sink, reporters, 1, &options, 7);
 }
 

@@ -30,6 +30,7 @@ extern struct kit_node {
     uint8_t bootloader_answers; /* so many INFOs come from the bootloader, then the application's */
     uint32_t received, resume;
     bool quick;
+    bool in_place;                   /* the sink writes in place */
     struct ferry_boot_log boots[40]; /* the node's boot log, newest first */
     uint8_t boot_count;
     uint16_t log_first; /* last asked for */
