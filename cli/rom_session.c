@@ -171,8 +171,12 @@ int rom_session_open(struct rom_session *session, const struct cli_command *comm
     if (result != CLI_OK) {
         return result;
     }
-    if (rom_wire_open(&session->wire) != FERRY_OK) {
-        return cli_fail("%s", session->wire.error);
+    int status = rom_wire_open(&session->wire);
+    if (status != FERRY_OK) {
+        return cli_fail("%s%s", session->wire.error,
+                        status == FERRY_ARGUMENT
+                            ? "; `ls /dev/serial/by-id /dev/ttyAMA* /dev/i2c-*` shows what is there"
+                            : "");
     }
     interrupt_catch();
     if (session->wire.no_parity) {

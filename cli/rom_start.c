@@ -117,6 +117,10 @@ static int run_reset(int argc, char **argv)
         return cli_usage(&rom_reset, "--nrst is needed");
     }
     if (args.port == NULL && args.i2c == NULL &&
+        (gateway_line_is_modem(args.nrst) || gateway_line_is_modem(args.boot0))) {
+        return cli_usage(&rom_reset, "dtr and rts are lines of a serial port: --port is needed");
+    }
+    if (args.port == NULL && args.i2c == NULL &&
         (args.baud != NULL || args.chunk != NULL || args.gap != NULL)) {
         return cli_usage(&rom_reset, "--baud, --chunk and --gap-ms mean nothing without a port");
     }

@@ -1,6 +1,6 @@
 #include "config_internal.h"
 
-#include "gpio.h"
+#include "sinks/lines.h"
 #include "sources/http_url.h"
 
 #include <errno.h>
@@ -191,15 +191,9 @@ static bool set_text(char *out, size_t size, const char *value)
     return true;
 }
 
-/* As sinks/lines.h has them. */
 static bool set_line(char *out, size_t size, const char *value)
 {
-    char chip[FERRY_GPIO_CHIP_SIZE];
-    unsigned offset;
-    const char *name = value + (value[0] == '!');
-    bool known = strcmp(name, "dtr") == 0 || strcmp(name, "rts") == 0 ||
-                 ferry_gpio_parse(name, chip, &offset);
-    return known && set_text(out, size, value);
+    return gateway_line_is_valid(value) && set_text(out, size, value);
 }
 
 static bool set_value(struct node_config *node, const struct key *key, const char *value)

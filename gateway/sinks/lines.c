@@ -17,6 +17,13 @@ bool gateway_line_is_modem(const char *name)
     return strcmp(name, "dtr") == 0 || strcmp(name, "rts") == 0;
 }
 
+bool gateway_line_is_valid(const char *name)
+{
+    char chip[FERRY_GPIO_CHIP_SIZE];
+    unsigned offset;
+    return gateway_line_is_modem(name) || ferry_gpio_parse(name + (name[0] == '!'), chip, &offset);
+}
+
 static int set_modem(struct gateway_gpio *gpio, enum ferry_serial_pin pin, bool high)
 {
     if (gpio->serial == NULL || gpio->serial->fd < 0) {

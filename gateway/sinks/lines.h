@@ -24,6 +24,9 @@ struct gateway_gpio {
     char error[FERRY_DEVICE_ERROR_SIZE];
 };
 
+/* Is it written as one of the above? "" is not. Whether the line exists, its first use shows. */
+bool gateway_line_is_valid(const char *name);
+
 /* Is it dtr or rts of a serial adapter, with or without an inverter? NULL and "" are not. */
 bool gateway_line_is_modem(const char *name);
 

@@ -35,6 +35,10 @@ static const char *check_lines(const struct rom_wire *wire)
     if (is_named(config->boot0) && !is_named(config->nrst)) {
         return "BOOT0 is looked at in a reset only: it needs NRST";
     }
+    if ((is_named(config->nrst) && !gateway_line_is_valid(config->nrst)) ||
+        (is_named(config->boot0) && !gateway_line_is_valid(config->boot0))) {
+        return "NRST and BOOT0 are CHIP:LINE, as gpiochip0:17 (`gpioinfo`), dtr, rts, !dtr or !rts";
+    }
     if (is_i2c(wire) &&
         (gateway_line_is_modem(config->nrst) || gateway_line_is_modem(config->boot0))) {
         return "dtr and rts are lines of a serial port, not of an I2C bus";

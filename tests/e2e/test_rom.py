@@ -474,10 +474,11 @@ def test_nobody_there(chips, wire):
 
 def test_lines_and_ports_that_are_not_there(chips):
     chip = chips(F411, "uart")
-    assert "no such port" in chip.rom("info", way=["--port", "/dev/ttyNOT"], code=1)
+    said = chip.rom("info", way=["--port", "/dev/ttyNOT"], code=1)
+    assert "no such port" in said and "/dev/serial/by-id" in said
     assert "not an I2C bus" in chip.rom("info", way=["--i2c", "/dev/null"], code=1)
     assert "it has no such line" in chip.rom("info", lines=["--nrst", "dtr", "--boot0", "!rts"], code=1)
-    for line in ("/dev/null:1", "/dev/gpio:1", "gpiochip0"):
+    for line in ("/dev/null:1", "/dev/gpio:1"):
         assert line in chip.rom("info", lines=["--nrst", line], code=1)
         assert line in chip.rom("reset", way=[], lines=["--nrst", line], code=1)
 
@@ -541,6 +542,11 @@ def test_every_part_has_help(part):
     (["info", "--i2c", "/dev/i2c-1", "--gap-ms", "2"], "for serial ports only"),
     (["info", "--port", "/dev/x", "--boot0", "gpiochip0:1"], "needs NRST"),
     (["info", "--i2c", "/dev/i2c-1", "--nrst", "dtr"], "not of an I2C bus"),
+    (["info", "--port", "/dev/x", "--nrst", "gpio17"], "CHIP:LINE, as gpiochip0:17"),
+    (["info", "--port", "/dev/x", "--nrst", "gpiochip0:17", "--boot0", "27"], "CHIP:LINE, as gpiochip0:17"),
+    (["reset", "--nrst", "gpiochip0"], "CHIP:LINE, as gpiochip0:17"),
+    (["reset", "--nrst", "dtr"], "--port is needed"),
+    (["reset", "--nrst", "gpiochip0:17", "--boot0", "!rts"], "--port is needed"),
     (["info", "--port", "spidev:/dev/spidev0.0"], "not over SPI"),
     (["write", "--port", "/dev/x"], "a file is needed"),
     (["write", "--port", "/dev/x", "--address", "here", __file__], "--address here"),
