@@ -120,7 +120,7 @@ static const struct key {
      "1200 to 115200"},
     {"chunk", KEY_NUMBER, KEY_FIELD(chunk), FERRY_ROM_CHUNK_MIN, FERRY_ROM_CHUNK_MAX,
      "16 to 256, a multiple of 16"},
-    {"gap_ms", KEY_NUMBER, KEY_FIELD(gap_ms), 0, 100, "0 to 100 milliseconds"},
+    {"gap_ms", KEY_NUMBER, KEY_FIELD(gap_ms), 0, ROM_WIRE_GAP_MAX_MS, "0 to 100 milliseconds"},
     {"address", KEY_NUMBER, KEY_FIELD(address), 0x08000000, 0x081FFFFF,
      "an address of flash, as 0x08000000"},
     {"confirm", KEY_CONFIRM, KEY_FIELD(confirm), 0, 0, "link or readback"},

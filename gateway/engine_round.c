@@ -68,15 +68,21 @@ static uint32_t jitter(struct gateway_engine *engine, uint32_t middle, uint32_t 
     return middle - spread + next_random(engine) % (2 * spread + 1);
 }
 
-/* Doubled for each round that was lost in the middle of writing in place: each erases a page again,
+/* Doubled so many times, as long as it is below `most_ms`. */
+static uint32_t doubled(uint32_t pause_ms, uint32_t times, uint32_t most_ms)
+{
+    for (uint32_t i = 0; i < times && pause_ms < most_ms; i++) {
+        pause_ms = pause_ms <= most_ms / 2 ? pause_ms * 2 : most_ms;
+    }
+    return pause_ms;
+}
+
+/* Longer for each round that was lost in the middle of writing in place: each erases a page again,
  * and flash that takes 10,000 erases has to outlast a wire that stays bad. */
 static uint32_t round_pause_ms(const struct gateway_engine *engine)
 {
     uint32_t pause = engine->offer.poll_ms != 0 ? engine->offer.poll_ms : engine->options.poll_ms;
-    for (uint8_t i = 0; i < engine->lost_rounds && pause < LOST_PAUSE_MAX_MS; i++) {
-        pause = pause < LOST_PAUSE_MAX_MS / 2 ? pause * 2 : LOST_PAUSE_MAX_MS;
-    }
-    return pause;
+    return doubled(pause, engine->lost_rounds, LOST_PAUSE_MAX_MS);
 }
 
 void engine_end_round(struct gateway_engine *engine, enum gateway_result result, uint32_t now_ms)
@@ -124,16 +130,12 @@ void engine_give_up_image(struct gateway_engine *engine, int status, const char 
     engine_fail(engine, status, text, now_ms);
 }
 
-/* Doubled for each failure, then 75 % to 125 % of it. */
+/* Doubled for each failure but the first, then 75 % to 125 % of it. */
 static uint32_t backoff_ms(struct gateway_engine *engine)
 {
-    uint32_t pause = engine->options.retry_first_ms;
-    for (uint8_t i = 1; i < engine->failures && pause < engine->options.retry_max_ms; i++) {
-        pause *= 2;
-    }
-    if (pause > engine->options.retry_max_ms) {
-        pause = engine->options.retry_max_ms;
-    }
+    const uint32_t most = engine->options.retry_max_ms;
+    uint32_t pause = doubled(engine->options.retry_first_ms, engine->failures - 1U, most);
+    pause = pause < most ? pause : most;
     return jitter(engine, pause, pause / 4);
 }
 

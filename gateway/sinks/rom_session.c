@@ -133,13 +133,16 @@ static int step_enter(struct gateway_rom *rom, uint32_t now_ms)
     return status == FERRY_MORE ? FERRY_MORE : fail_wire(rom, FERRY_IO);
 }
 
-/* Carries out rom->action: one a step, as each wants to know the time. MORE or an error. */
+/* Carries out rom->action: one a step, as each wants to know the time. What the step gives. */
 static int act(struct gateway_rom *rom)
 {
     rom->wait_ms = rom->action.wait_ms;
     int status = rom->wire->act(rom->wire->ctx, &rom->in.rom, &rom->action);
+    if (status == FERRY_MORE) {
+        return FERRY_MORE;
+    }
     if (status != FERRY_OK) {
-        return status;
+        return fail_wire(rom, status);
     }
     rom->wait_ms = 0;
     return FERRY_MORE;
@@ -153,9 +156,6 @@ static bool has_ended(struct gateway_rom *rom, uint32_t now_ms, int *status)
         return true;
     }
     *status = act(rom);
-    if (*status != FERRY_MORE) {
-        *status = fail_wire(rom, *status);
-    }
     return false;
 }
 
@@ -288,8 +288,7 @@ static int go_on(struct gateway_rom *rom)
     if (rom->action.type == FERRY_ROM_APPROVE) {
         return approve(rom);
     }
-    int status = act(rom);
-    return status == FERRY_MORE ? FERRY_MORE : fail_wire(rom, status);
+    return act(rom);
 }
 
 static int launch(struct gateway_rom *rom, uint32_t now_ms)

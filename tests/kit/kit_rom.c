@@ -182,16 +182,6 @@ static uint8_t byte_at(struct kit_rom *model, uint32_t address)
     return ram != NULL ? *ram : (uint8_t)(low ? model->size_kb & 0xFFU : model->size_kb >> 8);
 }
 
-static bool is_blank(const uint8_t *flash, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        if (flash[i] != 0xFF) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static void write_memory(struct kit_rom *model, const uint8_t *data, size_t size)
 {
     uint8_t *flash = model->flash + (model->address - FERRY_ROM_FLASH_BASE);
@@ -200,10 +190,10 @@ static void write_memory(struct kit_rom *model, const uint8_t *data, size_t size
     bool done = valid;
     for (size_t i = 0; valid && !model->write_protected && i < size; i += unit) {
         static const uint8_t zeros[8] = {0};
-        bool takes = unit < 8 || memcmp(data + i, zeros, unit) == 0;
-        if (!takes) { /* ECC: once after an erase, or to zeros; one that fails does not end it */
-            takes = is_blank(flash + i, unit);
-        }
+        static const uint8_t blank[8] = {255, 255, 255, 255, 255, 255, 255, 255};
+        /* ECC: once after an erase, or to zeros; one that fails does not end it */
+        const bool takes =
+            unit < 8 || memcmp(data + i, zeros, unit) == 0 || memcmp(flash + i, blank, unit) == 0;
         for (size_t k = 0; k < unit && takes; k++) {
             flash[i + k] &= data[i + k];
         }
