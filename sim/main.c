@@ -1,5 +1,5 @@
 /* ferry-sim: options, set-up, and the loop that joins virtual time to the clock on the wall. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE /* ppoll */
 #include "app.h"
 
 #include <errno.h>
@@ -15,10 +15,15 @@
 #endif
 
 #define EXIT_USAGE 2
-#define SLICE_NS   1000000ull  /* virtual time between two looks outside */
+/* Virtual time between two looks outside. No whole part of a millisecond, or who looks would find a
+ * core that wakes each millisecond in the same place each time, perhaps in an interrupt. */
+#define SLICE_NS   997000ull
 #define SCREEN_NS  100000000ll /* the status line, in time on the wall */
 #define MAX_LAG_NS 200000000ll /* a slow host does not have to catch up more than this */
-#define PAUSED_MS  100
+#define GRAIN_NS   1000000ll   /* a board at the pace of the clock is looked after this often, */
+#define FINE_NS    100000ll    /* and this often while somebody has it do something, */
+#define BUSY_NS    50000000ll  /* which is so long after a request */
+#define PAUSED_NS  100000000ll
 
 static volatile sig_atomic_t stop_signal;
 
@@ -387,6 +392,7 @@ struct pace {
     int64_t origin_ns;    /* wall time of virtual time 0 at the present speed */
     int64_t idle_debt_ns; /* sleep of the core that the wall has not seen yet */
     int64_t screen_ns;
+    int64_t asked_ns; /* when somebody asked for something last */
     double speed;
 };
 
@@ -410,27 +416,41 @@ static void rebase(const struct app *app, struct pace *p)
         p->origin_ns = wall_ns() - (int64_t)((double)virtual_ns(app) / p->speed);
 }
 
-/* How long the wall has to wait before virtual time may go on. */
-static int64_t to_wait_ns(struct app *app, struct pace *p)
+/* How far the board is behind the clock, in time on the wall; < 0: ahead of it. */
+static int64_t lag_ns(struct app *app, struct pace *p)
 {
     if (p->speed != app->options.speed || app->time_jumped)
         rebase(app, p);
     app->time_jumped = false;
     if (p->speed <= 0)
-        return p->idle_debt_ns;
-    int64_t wait = p->origin_ns + (int64_t)((double)virtual_ns(app) / p->speed) - wall_ns();
-    if (wait < -MAX_LAG_NS)
+        return -p->idle_debt_ns;
+    int64_t lag = wall_ns() - p->origin_ns - (int64_t)((double)virtual_ns(app) / p->speed);
+    if (lag > MAX_LAG_NS)
         rebase(app, p);
-    return wait > 0 ? wait : 0;
+    return lag;
 }
 
-static void wait_outside(struct app *app, int timeout_ms)
+/* Time on the wall until the board has to run again, if nobody asks for anything before. */
+static int64_t to_wait_ns(struct app *app, struct pace *p)
+{
+    int64_t lag = lag_ns(app, p);
+    int64_t grain = wall_ns() - p->asked_ns < BUSY_NS ? FINE_NS : GRAIN_NS;
+    if (app->paused)
+        return PAUSED_NS;
+    if (p->speed <= 0) /* under 1 ms: carry on, the debt stays */
+        return -lag / 1000000ll * 1000000ll;
+    return lag < grain ? grain - lag : 0;
+}
+
+/* @return whether somebody asked for something */
+static bool wait_outside(struct app *app, int64_t wait_ns)
 {
     struct pollfd fds[2 + APP_PTYS + APP_MAX_CLIENTS + APP_BUS_CLIENTS];
+    struct timespec timeout = {.tv_nsec = wait_ns < PAUSED_NS ? wait_ns : PAUSED_NS};
     size_t n = app_control_poll(app, fds, 1 + APP_MAX_CLIENTS);
     n += app_bus_poll(app, fds + n);
     n += app_pty_poll(app, fds + n);
-    poll(fds, (nfds_t)n, timeout_ms);
+    return ppoll(fds, (nfds_t)n, &timeout, NULL) > 0;
 }
 
 static uint64_t idle_ns(const struct app *app)
@@ -440,19 +460,46 @@ static uint64_t idle_ns(const struct app *app)
     return c.sleeping_ns;
 }
 
+/* The end of the next slice. At the pace of the clock, whoever asks for something does not hurry
+ * the board: it runs up to the present moment and no further. */
+static uint64_t slice_end_ns(struct app *app, struct pace *p)
+{
+    uint64_t now = ferry_sim_time_ns(app->sim), end = now + SLICE_NS;
+    int64_t lag = lag_ns(app, p);
+    if (p->speed > 0 && (double)lag * p->speed < SLICE_NS)
+        end = lag > 0 ? now + (uint64_t)((double)lag * p->speed) : now;
+    if (app->options.until_ns && end > app->options.until_ns)
+        end = app->options.until_ns;
+    return end;
+}
+
 static void run_slice(struct app *app, struct pace *p)
 {
     bool attended =
         app->options.uart || app->options.rom_uart || app->options.control || app->options.bus;
-    uint64_t start = ferry_sim_time_ns(app->sim), limit = start + SLICE_NS;
+    uint64_t start = ferry_sim_time_ns(app->sim), end = slice_end_ns(app, p);
     uint64_t idle = idle_ns(app);
-    if (app->options.until_ns && limit > app->options.until_ns)
-        limit = app->options.until_ns;
     bool off = !ferry_sim_powered(app->sim);
-    ferry_sim_run_until(app->sim, limit);
-    uint64_t slept = off ? limit - start : idle_ns(app) - idle;
+    ferry_sim_run_until(app->sim, end);
+    uint64_t slept = off ? end - start : idle_ns(app) - idle;
     if (attended)
         p->idle_debt_ns += (int64_t)slept;
+}
+
+static void serve(struct app *app)
+{
+    app_pty_serve(app);
+    app_control_serve(app);
+    app_bus_serve(app);
+}
+
+static void wait_for_clock(struct app *app, struct pace *p)
+{
+    int64_t before = wall_ns(), wait = to_wait_ns(app, p);
+    bool asked = wait_outside(app, wait);
+    int64_t after = wall_ns(), waited = wait > 0 ? after - before : 0;
+    p->idle_debt_ns = p->idle_debt_ns > waited ? p->idle_debt_ns - waited : 0;
+    p->asked_ns = asked ? after : p->asked_ns;
 }
 
 static void loop(struct app *app)
@@ -460,23 +507,17 @@ static void loop(struct app *app)
     struct pace pace = {0};
     rebase(app, &pace);
     while (!app->quit && !stop_signal) {
-        int64_t before = wall_ns();
-        int64_t wait = app->paused ? PAUSED_MS * 1000000ll : to_wait_ns(app, &pace);
-        int timeout = (int)(wait / 1000000ll); /* under 1 ms: carry on, the debt stays */
-        wait_outside(app, timeout > PAUSED_MS ? PAUSED_MS : timeout);
-        int64_t waited = timeout > 0 ? wall_ns() - before : 0;
-        pace.idle_debt_ns = pace.idle_debt_ns > waited ? pace.idle_debt_ns - waited : 0;
-        app_pty_serve(app);
-        app_control_serve(app);
-        app_bus_serve(app);
+        wait_for_clock(app, &pace);
+        if (pace.speed > 0 && !app->paused)
+            run_slice(app, &pace); /* up to the moment in which it is asked */
+        serve(app);
         if (app->options.until_ns && ferry_sim_time_ns(app->sim) >= app->options.until_ns)
             return;
         if (app->paused)
             rebase(app, &pace);
         else
             run_slice(app, &pace);
-        app_pty_serve(app);
-        app_bus_serve(app);
+        serve(app);
         if (app->tty && wall_ns() - pace.screen_ns > SCREEN_NS) {
             pace.screen_ns = wall_ns();
             app_screen_status(app);

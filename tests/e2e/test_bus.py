@@ -34,6 +34,16 @@ def start_send(board, port, images, options=()):
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=board.env)
 
 
+def test_the_clock_sets_the_pace(node):
+    """However often it is asked for something. 0.2 s of lag may be caught up (MAX_LAG_NS)."""
+    board, _ = node
+    start = time.monotonic()
+    first = last = board.command("status")["time_ns"]
+    while time.monotonic() < start + 1:
+        last = board.command("status")["time_ns"]
+    assert (last - first) / 1e9 < time.monotonic() - start + 0.25
+
+
 @pytest.mark.parametrize("port", [SPI, I2C])
 def test_status(node, port):
     board, _ = node
