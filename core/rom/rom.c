@@ -5,10 +5,11 @@ enum {
     NACK = 0x1F,
     BUSY = 0x76, /* I2C, no-stretch commands: still erasing or writing */
     AUTO_BAUD = 0x7F,
-    NACKS = 3,         /* in a row end the search, see there */
-    POLL_MS = 10,      /* I2C: pause before a read or a refused transfer is repeated; */
-    WRITE_POLL_MS = 1, /* of a WRITE, which takes 3 to 6 ms */
-    REFUSALS_MAX = 100 /* I2C: a write is offered for a second: longer is a missing chip */
+    NACKS = 3, /* in a row end the search, see there */
+    ERASE_POLL_MS =
+        1,           /* I2C: pause before "busy" is read again. After a WRITE, of 1 to 6 ms, none */
+    REFUSED_MS = 10, /* I2C: pause before a refused transfer is repeated, */
+    REFUSALS_MAX = 100 /* for a second: longer is a missing chip */
 };
 
 enum phase { IDLE, SYNC, RESYNC, COMMAND };
@@ -413,7 +414,7 @@ static void take_byte(struct ferry_rom *rom, uint8_t byte, uint32_t now_ms)
         take_ack(rom, now_ms);
     } else if (rom->traits->framed) {
         /* BUSY, or nothing of sense: read again */
-        rom->hold_ms = now_ms + (rom->kind == FERRY_ROM_WRITE_MEMORY ? WRITE_POLL_MS : POLL_MS);
+        rom->hold_ms = now_ms + (rom->kind == FERRY_ROM_WRITE_MEMORY ? 0 : ERASE_POLL_MS);
     } /* USART: a stray byte, 0x00 after a reset; the ACK may still come */
 }
 
@@ -559,7 +560,7 @@ void ferry_rom_sent(struct ferry_rom *rom, size_t size, uint32_t now_ms)
 void ferry_rom_refused(struct ferry_rom *rom, uint32_t now_ms)
 {
     const bool sends = rom->out_used < rom->out_size;
-    rom->hold_ms = now_ms + POLL_MS;
+    rom->hold_ms = now_ms + REFUSED_MS;
     if (sends && rom->phase == COMMAND) {
         fail(rom, FERRY_ROM_BUS, now_ms);
     } else if (sends && ++rom->refusals > REFUSALS_MAX) {

@@ -195,6 +195,23 @@ static void busy_is_polled(void **state)
     assert_int_equal(model.erases, 1);
 }
 
+/* Within a millisecond and a read; after a WRITE, hundreds of which make an image, within two
+ * reads. */
+static void the_end_of_busy_is_seen_at_once(void **state)
+{
+    (void)state;
+    connect(0x435, &i2c);
+    for (uint32_t i = 0; i < 16; i++) {
+        const uint32_t read_us = 2U * model.byte_us;
+        model.erase_us = 22000 + 77 * i;
+        model.write_us = 3000 + 77 * i;
+        assert_int_equal(run(FERRY_ROM_ERASE_PAGES, i, 1), FERRY_OK);
+        assert_in_range(model.now_us - model.busy_until_us, 0, 1000 + 2 * read_us);
+        assert_int_equal(run(FERRY_ROM_WRITE_MEMORY, 0x08000000 + 2048 * i, 256), FERRY_OK);
+        assert_in_range(model.now_us - model.busy_until_us, 0, 2 * read_us);
+    }
+}
+
 /* 70 s were reported from the field: slow is not silent. */
 static void an_erase_of_everything_may_take_long(void **state)
 {
@@ -406,6 +423,7 @@ int main(void)
         cmocka_unit_test(old_i2c_stretches),
         cmocka_unit_test(an_i2c_list_of_another_length),
         cmocka_unit_test(busy_is_polled),
+        cmocka_unit_test(the_end_of_busy_is_seen_at_once),
         cmocka_unit_test(an_erase_of_everything_may_take_long),
         cmocka_unit_test(the_old_erase_has_no_large_numbers),
         cmocka_unit_test(the_last_ack_is_missing),
