@@ -5,9 +5,10 @@
  *
  *   bench_rom uart|i2c [IMAGE]    IMAGE: where to put the image, for other programs
  *
- * Flash holds another image before. The wire's share is what the board counted, at 11 bits a byte
- * on UART (8E1) and 9 on I2C; erases and programming are those of the board's model, taken from its
- * events and counters. "Needed" are the bytes of one WRITE and one READ for each 256 bytes.
+ * Flash holds another image before. "Needed" are the bytes of one WRITE and one READ for each 256
+ * bytes, at 11 bits a byte on UART (8E1) and 9 on I2C; what was on the wire is counted by the
+ * board, on I2C with each "busy" that was read. Erases and programming are those of the board's
+ * model, taken from its events and counters.
  */
 #include "bench_host.h"
 
@@ -36,12 +37,12 @@ struct way {
     const char *name, *title, *port;
     double bytes_per_s;
     double bytes_limit; /* of the bytes on the wire / those needed */
-    double whole_limit; /* of the whole / (wire + erase + program) */
+    double whole_limit; /* of the whole / (needed bytes + erase + program) */
 };
 
 static const struct way ways[] = {
-    {"uart", "wire: bytes at 115,200 baud, 8E1", "/dev/ttyS0", 115200 / 11.0, 1.01, 1.03},
-    {"i2c", "wire: data bytes at 400 kHz", "i2c:/dev/i2c-1:0x39@400000", 400000 / 9.0, 1.02, 1.05},
+    {"uart", "bytes needed, at 115,200 baud, 8E1", "/dev/ttyS0", 115200 / 11.0, 1.01, 1.03},
+    {"i2c", "bytes needed, at 400 kHz", "i2c:/dev/i2c-1:0x39@400000", 400000 / 9.0, 1.15, 1.05},
 };
 
 static struct run {
@@ -55,7 +56,7 @@ static struct run {
 
 /* What one pass took. */
 struct pass {
-    double whole_s, wire_s, erase_s, program_s;
+    double whole_s, erase_s, program_s;
     uint64_t wire_bytes, programmed, transfers;
     uint32_t erases;
 };
@@ -196,7 +197,6 @@ static struct pass measure(void)
     count(&pass);
     pass.transfers = bench_host_transfers() - transfers;
     pass.whole_s = (double)(ferry_sim_time_ns(run.sim) - started_ns) / ns_per_s;
-    pass.wire_s = (double)pass.wire_bytes / run.way->bytes_per_s;
     pass.erase_s = (double)run.erase_ns / ns_per_s;
     pass.program_s = (double)(pass.programmed * PROGRAM_NS) / ns_per_s;
     return pass;
@@ -206,20 +206,22 @@ static struct pass measure(void)
 
 static bool print_first(const struct pass *pass)
 {
-    const double needed = (double)(IMAGE_SIZE / FERRY_ROM_CHUNK_MAX * (WRITE_BYTES + READ_BYTES));
+    const int needed = IMAGE_SIZE / FERRY_ROM_CHUNK_MAX * (WRITE_BYTES + READ_BYTES);
+    const double needed_s = needed / run.way->bytes_per_s;
     const double share = (double)pass->wire_bytes / needed;
-    const double ideal_s = pass->wire_s + pass->erase_s + pass->program_s;
+    const double ideal_s = needed_s + pass->erase_s + pass->program_s;
     const double ratio = pass->whole_s / ideal_s;
 
     printf("%-44s %8d bytes\n", "image, written and read back", IMAGE_SIZE);
-    printf("%-44s %8.3f s   (%llu bytes)\n", run.way->title, pass->wire_s,
-           (unsigned long long)pass->wire_bytes);
-    printf("%-44s %8.4f    (limit %.2f)\n", "  / bytes needed", share, run.way->bytes_limit);
+    printf("%-44s %8.3f s   (%d bytes)\n", run.way->title, needed_s, needed);
     printf("%-44s %8.3f s   (%u sectors)\n", "flash: erase", pass->erase_s, pass->erases);
     printf("%-44s %8.3f s\n", "flash: program, byte by byte", pass->program_s);
-    printf("%-44s %8.3f s\n", "whole: connect to the last byte read back", pass->whole_s);
-    printf("%-44s %8.4f    (limit %.2f)\n", "  / (wire + erase + program)", ratio,
+    printf("%-44s %8.3f s   (%llu bytes)\n", "whole: connect to the last byte read back",
+           pass->whole_s, (unsigned long long)pass->wire_bytes);
+    printf("%-44s %8.4f    (limit %.2f)\n", "  / (bytes needed + erase + program)", ratio,
            run.way->whole_limit);
+    printf("%-44s %8.4f    (limit %.2f)\n", "  bytes on the wire / bytes needed", share,
+           run.way->bytes_limit);
     return ratio <= run.way->whole_limit && share <= run.way->bytes_limit;
 }
 

@@ -6,7 +6,8 @@ with the image of bench_rom: virtual time for writing and reading back.
 
 Real programs in real time, on a pseudo-terminal and on the preload shim, so the boards run at the pace
 of the clock: the times contain this machine's own, and nothing is gated by them (bench_rom does that).
-The bytes on the wire do not depend on the machine. All run at once; they sleep most of the time.
+The bytes on the wire do not depend on the machine, but for those that ask over I2C whether the chip is
+still busy. Two run at once, both programs over the same wire; they sleep most of the time.
 """
 import concurrent.futures
 import hashlib
@@ -59,7 +60,7 @@ def measure(image, folder, what):
 def main():
     image = pathlib.Path(sys.argv[1])
     rows = list(commands(image, ""))
-    with tempfile.TemporaryDirectory() as name, concurrent.futures.ThreadPoolExecutor(len(rows)) as pool:
+    with tempfile.TemporaryDirectory() as name, concurrent.futures.ThreadPoolExecutor(2) as pool:
         folders = [pathlib.Path(name) / str(i) for i in range(len(rows))]
         results = list(pool.map(measure, [image] * len(rows), folders, rows))
     for text, _ in results:
