@@ -148,18 +148,23 @@ static void drop_input(struct app_pty *p)
 
 /* In packet mode each read begins with a byte that is 0 before data (ioctl_tty(2), TIOCPKT). Others
  * stand alone, and data may be behind them: a client that drops its input before it sends. */
-static void to_board(struct app_pty *p)
+static ssize_t read_packet(struct app_pty *p, uint8_t *buffer, size_t size)
 {
-    uint8_t buffer[1 + QUEUE_AHEAD];
-    ssize_t n = 0;
-    if (!wants_input(p))
-        return;
-    while ((n = read(p->master, buffer, sizeof buffer)) > 0 && buffer[0] != TIOCPKT_DATA) {
+    ssize_t n;
+    while ((n = read(p->master, buffer, size)) > 0 && buffer[0] != TIOCPKT_DATA) {
         if ((buffer[0] & TIOCPKT_FLUSHWRITE) != 0)
             drop_input(p);
     }
+    return n;
+}
+
+static void to_board(struct app_pty *p)
+{
+    uint8_t packet[1 + QUEUE_AHEAD];
+    ssize_t n = wants_input(p) ? read_packet(p, packet, sizeof packet) : 0;
+    follow_baud(p); /* after the read: a client sets its rate, then sends */
     if (n > 0)
-        ferry_sim_uart_send(p->sim, p->port, buffer + 1, (size_t)n - 1);
+        ferry_sim_uart_send(p->sim, p->port, packet + 1, (size_t)n - 1);
 }
 
 static void from_board(struct app_pty *p)
@@ -180,7 +185,6 @@ void app_pty_serve(struct app *app)
     for (size_t i = 0; i < APP_PTYS; i++) {
         if (app->pty[i].master < 0)
             continue;
-        follow_baud(&app->pty[i]);
         to_board(&app->pty[i]);
         from_board(&app->pty[i]);
     }

@@ -1,6 +1,9 @@
 """What a node keeps across a reset: a fault of the bootloader, the wish for update mode, the loss of the
 journal; seen by INFO and the boot log, on the virtual board."""
+import os
 import struct
+import termios
+import time
 
 import pytest
 
@@ -125,3 +128,23 @@ def test_the_line_follows_the_baud_rate_of_the_client(node, baud):
     else:
         assert done.returncode == 1 and "stm32f411" not in done.stdout and garbled > 0
     assert ferry("status", "--port", node.port).returncode == 0
+
+
+def test_a_byte_has_the_rate_that_its_sender_set_before_it(node):
+    """However little time passes between the two; so many tries, as the board looks seldom."""
+    def send(rate, byte):
+        flags = termios.tcgetattr(port)
+        flags[4] = flags[5] = rate
+        termios.tcsetattr(port, termios.TCSANOW, flags)
+        os.write(port, byte)
+    before = node.command("counters")
+    port = os.open(node.port, os.O_RDWR | os.O_NOCTTY)
+    try:
+        for i in range(3000):
+            send(termios.B115200, b"")
+            time.sleep(i % 16 * 1e-5)
+            send(termios.B921600, b"U")
+            wait_for("the byte arrives", lambda sent=i + 1: node.uart_bytes_in() == before["uart_to_node"] + sent, 10, 0)
+    finally:
+        os.close(port)
+    assert node.command("counters")["uart_framing"] == before["uart_framing"]
