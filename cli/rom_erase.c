@@ -132,7 +132,8 @@ static int run(int argc, char **argv)
         return CLI_USAGE;
     }
     if (job.all == (job.text != NULL)) {
-        return cli_usage(&rom_erase, "one of --all and --pages is needed");
+        return cli_usage(&rom_erase, job.all ? "--all and --pages exclude each other"
+                                             : "--all or --pages is needed");
     }
     if (job.text != NULL && !rom_pages_parse(job.text, &job.pages)) {
         return cli_usage(&rom_erase, "--pages %s: N or FIRST-LAST is wanted", job.text);

@@ -97,7 +97,8 @@ static int run_protect(int argc, char **argv)
         return CLI_USAGE;
     }
     if (readout == (text != NULL)) {
-        return cli_usage(&rom_protect, "one of --pages and --readout is needed");
+        return cli_usage(&rom_protect, readout ? "--pages and --readout exclude each other"
+                                               : "--pages or --readout is needed");
     }
     if (text != NULL && !rom_pages_parse(text, &pages)) {
         return cli_usage(&rom_protect, "--pages %s: N or FIRST-LAST is wanted", text);

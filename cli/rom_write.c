@@ -219,8 +219,8 @@ static void tell_success(const struct job *job)
     } else if (job->pages_erased == 0) {
         printf("done      flash held all %s already; nothing was written\n", size);
     } else {
-        printf("done      %s in flash, read back; %" PRIu32 " pages erased\n", size,
-               job->pages_erased);
+        printf("done      %s in flash, read back; %" PRIu32 " page%s erased\n", size,
+               job->pages_erased, job->pages_erased == 1 ? "" : "s");
     }
     fflush(stdout);
 }

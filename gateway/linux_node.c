@@ -104,6 +104,15 @@ static const char *reason(const struct gateway_report *report)
     return report->text[0] != '\0' ? report->text : ferry_status_text(report->status);
 }
 
+/* Nothing is tried again by itself: with what to do, where the reason is not a server's own. */
+static void log_failed(const struct linux_node *node, const struct gateway_report *report)
+{
+    const bool own = report->text[0] == '\0';
+    log_line(LOG_ERROR, node->config->name, "failed", "%s%s%s (%s)", reason(report),
+             own ? "; " : "", own ? ferry_status_remedy(report->status) : "",
+             ferry_status_name(report->status));
+}
+
 /* Comes with each poll of a node that has what it should. */
 static bool is_routine(enum gateway_event event)
 {
@@ -185,8 +194,7 @@ static void log_report(void *ctx, const struct gateway_report *report)
         break;
     case GATEWAY_EVENT_FAILED:
         note_silence(node, report);
-        log_line(LOG_ERROR, name, "failed", "%s (%s)", reason(report),
-                 ferry_status_name(report->status));
+        log_failed(node, report);
         break;
     }
 }

@@ -127,7 +127,7 @@ def forged_header(node):
     (lambda n: image(n.key, b"\x00\x00\x00\x30" + NEW[4:]), "IMAGE_VECTORS"),
     (lambda n: image(n.key, NEW[:4] + b"\x01\x00\x01\x08" + NEW[8:]), "IMAGE_VECTORS"),
     (lambda n: image(n.key, NEW)[:-1], "the file ends"),
-    (lambda n: NEW, "IMAGE_MAGIC"),
+    (lambda n: NEW, "; sign it with `ferry sign` (IMAGE_MAGIC)"),
     (lambda n: b"", "the file ends"),
 ], ids=["key", "signature", "content", "last-byte", "padding", "header", "board", "address", "stack", "entry",
         "cut", "raw", "empty"])
@@ -165,7 +165,8 @@ def test_readout_protected_chip(node):
     bits = int(node.board.command("option_bytes")["option_bytes"], 16)
     node.board.command("option_bytes", value=bits & ~0xFF00)  # level 1
     node.board.command("reset")
-    assert_untouched(node, node.update(image(node.key, NEW)), "readout protection is active", "ROM_PROTECTED")
+    assert_untouched(node, node.update(image(node.key, NEW)), "readout protection is active",
+                     "`ferry rom unprotect --readout`")
 
 
 def test_silently_protected_vectors_leave_the_old_application(node):

@@ -550,9 +550,11 @@ def test_every_part_has_help(part):
     (["info", "--port", "spidev:/dev/spidev0.0"], "not over SPI"),
     (["write", "--port", "/dev/x"], "a file is needed"),
     (["write", "--port", "/dev/x", "--address", "here", __file__], "--address here"),
-    (["erase", "--port", "/dev/x"], "one of --all and --pages"),
+    (["erase", "--port", "/dev/x"], "--all or --pages is needed"),
+    (["erase", "--port", "/dev/x", "--all", "--pages", "1"], "exclude each other"),
     (["erase", "--port", "/dev/x", "--pages", "5-2"], "FIRST-LAST"),
-    (["protect", "--port", "/dev/x"], "one of --pages and --readout"),
+    (["protect", "--port", "/dev/x"], "--pages or --readout is needed"),
+    (["protect", "--port", "/dev/x", "--readout", "--pages", "1"], "exclude each other"),
     (["go", "--port", "/dev/x", "0x08000001"], "no address"),
     (["reset"], "--nrst is needed"),
 ])
