@@ -5,8 +5,11 @@
 #include "ferry_sim.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 
+#define APP_SPEED_MIN      1e-3
+#define APP_SPEED_MAX      1e6
 #define APP_PTYS           2
 #define APP_MAX_FILES      16
 #define APP_MAX_CLIENTS    16
@@ -89,7 +92,7 @@ struct app {
     FILE *events_file;
     FILE *info; /**< text for people: stdout, or stderr when the events go to stdout */
     bool tty, quit, paused;
-    bool time_jumped; /**< a restore: the pace starts anew */
+    bool time_jumped; /**< a restore or a resume: the pace starts anew */
     int exit_code;
 };
 
@@ -98,6 +101,8 @@ int app_pty_open(struct app *app);
 void app_pty_close(struct app *app);
 /** Move bytes between the ptys and the board, as far as both have room. */
 void app_pty_serve(struct app *app);
+/** Are bytes on their way to the board? */
+bool app_pty_busy(const struct app *app);
 /** Fill in what to wait for, APP_PTYS at most. @return entries used */
 size_t app_pty_poll(const struct app *app, struct pollfd *fds);
 
@@ -134,6 +139,13 @@ void app_bus_close(struct app *app);
 size_t app_bus_poll(const struct app *app, struct pollfd *fds);
 /** Accept, read, begin transfers, answer those that are over: never blocks. */
 void app_bus_serve(struct app *app);
+/** Does a client wait for the end of a transfer? */
+bool app_bus_busy(const struct app *app);
+
+/* pace.c */
+/** Run the board at the pace that the options ask for, and serve all who are outside, until a
+ * client or *stop ends it, or the time of --until-ms is reached. */
+void app_loop(struct app *app, const volatile sig_atomic_t *stop);
 
 /* commands.c */
 struct cJSON;

@@ -295,6 +295,15 @@ size_t app_bus_poll(const struct app *app, struct pollfd *fds)
     return n;
 }
 
+bool app_bus_busy(const struct app *app)
+{
+    for (size_t i = 0; i < APP_BUS_CLIENTS; i++) {
+        if (app->bus_clients[i].state != APP_BUS_READ)
+            return true;
+    }
+    return false;
+}
+
 static void accept_client(struct app *app)
 {
     int fd = app_accept(app->bus_listener);

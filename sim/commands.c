@@ -370,7 +370,9 @@ static void do_restore(struct call *c)
 
 static void do_speed(struct call *c)
 {
-    double x = number(c, "x", 0, 1e6, c->app->options.speed);
+    double x = number(c, "x", 0, APP_SPEED_MAX, c->app->options.speed);
+    if (x > 0 && x < APP_SPEED_MIN)
+        c->error = "x is 0, or 0.001 and more";
     if (!c->error)
         c->app->options.speed = x;
     cJSON_AddNumberToObject(c->out, "x", c->app->options.speed);
@@ -385,6 +387,7 @@ static void do_pause(struct call *c)
 static void do_resume(struct call *c)
 {
     c->app->paused = false;
+    c->app->time_jumped = true; /* nothing of the pause is caught up, nothing of a run waited for */
 }
 
 static void do_run(struct call *c)

@@ -180,6 +180,15 @@ static void from_board(struct app_pty *p)
     }
 }
 
+bool app_pty_busy(const struct app *app)
+{
+    for (size_t i = 0; i < APP_PTYS; i++) {
+        if (app->pty[i].master >= 0 && ferry_sim_uart_queued(app->sim, app->pty[i].port) > 0)
+            return true;
+    }
+    return false;
+}
+
 void app_pty_serve(struct app *app)
 {
     for (size_t i = 0; i < APP_PTYS; i++) {

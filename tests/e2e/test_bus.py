@@ -1,5 +1,6 @@
 """SPI, I2C and NRST, end to end: the shipped programs over spidev, i2c-dev and GPIO chips, which the
 preload shim (tests/shim) connects to the virtual board. Nothing here knows the transports' bytes."""
+import json
 import subprocess
 import time
 
@@ -41,7 +42,28 @@ def test_the_clock_sets_the_pace(node):
     first = last = board.command("status")["time_ns"]
     while time.monotonic() < start + 1:
         last = board.command("status")["time_ns"]
-    assert (last - first) / 1e9 < time.monotonic() - start + 0.25
+    assert 0.3 < (last - first) / 1e9 < time.monotonic() - start + 0.25
+
+
+def test_resume_catches_nothing_up(node):
+    board, _ = node
+    for _ in range(10):
+        first = board.command("pause")["time_ns"]
+        time.sleep(0.09)
+        start = time.monotonic()
+        board.command("resume")
+        made = (board.command("status")["time_ns"] - first) / 1e9
+        assert made < time.monotonic() - start + 0.03
+
+
+def test_resume_does_not_wait_for_what_was_run(node):
+    """All in one breath: a run is ahead of the clock."""
+    board, _ = node
+    with board.lock:
+        words = ({"cmd": "pause"}, {"cmd": "run", "ms": 5000}, {"cmd": "resume"})
+        board.control.sendall("".join(json.dumps(word) + "\n" for word in words).encode())
+        first = [json.loads(board.reader.readline()) for _ in words][1]["time_ns"]
+    wait_for("time goes on", lambda: board.command("status")["time_ns"] - first > 0.2e9, 3)
 
 
 @pytest.mark.parametrize("port", [SPI, I2C])
