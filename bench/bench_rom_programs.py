@@ -60,9 +60,12 @@ def measure(image, folder, what):
 def main():
     image = pathlib.Path(sys.argv[1])
     rows = list(commands(image, ""))
-    with tempfile.TemporaryDirectory() as name, concurrent.futures.ThreadPoolExecutor(2) as pool:
-        folders = [pathlib.Path(name) / str(i) for i in range(len(rows))]
-        results = list(pool.map(measure, [image] * len(rows), folders, rows))
+    results = []
+    with tempfile.TemporaryDirectory() as name, concurrent.futures.ThreadPoolExecutor() as pool:
+        for wire in COUNTERS:
+            whats = [what for what in rows if what[0] == wire]
+            folders = [pathlib.Path(name) / f"{wire}{i}" for i in range(len(whats))]
+            results += pool.map(measure, [image] * len(whats), folders, whats)
     for text, _ in results:
         print(text)
     return 0 if all(good for _, good in results) else 1

@@ -6,9 +6,9 @@ enum {
     BUSY = 0x76, /* I2C, no-stretch commands: still erasing or writing */
     AUTO_BAUD = 0x7F,
     NACKS = 3, /* in a row end the search, see there */
-    ERASE_POLL_MS =
-        1,           /* I2C: pause before "busy" is read again. After a WRITE, of 1 to 6 ms, none */
-    REFUSED_MS = 10, /* I2C: pause before a refused transfer is repeated, */
+    /* I2C: pauses before what failed is repeated. */
+    POLL_MS = 1,       /* a read; none while a WRITE works, which takes 1 to 6 ms */
+    REFUSED_MS = 10,   /* a transfer that was refused, */
     REFUSALS_MAX = 100 /* for a second: longer is a missing chip */
 };
 
@@ -205,6 +205,7 @@ static void send_now(struct ferry_rom *rom, uint32_t now_ms)
 static void resync(struct ferry_rom *rom, uint32_t now_ms)
 {
     rom->phase = RESYNC;
+    rom->step = END;
     rom->nacks = 0;
     rom->single = false;
     rom->limit_ms = RESYNC_MS;
@@ -414,7 +415,7 @@ static void take_byte(struct ferry_rom *rom, uint8_t byte, uint32_t now_ms)
         take_ack(rom, now_ms);
     } else if (rom->traits->framed) {
         /* BUSY, or nothing of sense: read again */
-        rom->hold_ms = now_ms + (rom->kind == FERRY_ROM_WRITE_MEMORY ? 0 : ERASE_POLL_MS);
+        rom->hold_ms = now_ms + (rom->step == DATA ? 0 : POLL_MS);
     } /* USART: a stray byte, 0x00 after a reset; the ACK may still come */
 }
 

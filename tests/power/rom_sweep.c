@@ -14,6 +14,7 @@
  *   --check N        each N-th trial that was cut short is followed to its end too
  *   --results FILE   totals as JSON
  *   --only N         one trial, by the number in a violation report; needs --stories NAME
+ *   --most N         the first N trials of these
  *   --stop           at the first violation
  *   --list           names of the stories
  *
@@ -41,7 +42,7 @@ enum { KNOWN_IN_A_ROW = 3, DIGESTS_MAX = 4096, SHOWN = 20, WIRES = 2 };
 
 struct options {
     const char *stories, *results, *faults;
-    uint32_t sample, seeds, part, parts, check, only;
+    uint32_t sample, seeds, part, parts, check, only, most;
     bool stop, is_only;
 };
 
@@ -298,7 +299,8 @@ static bool chosen(struct sweep *sweep, const struct trial *trial)
         return false;
     }
     sweep->totals->listed++;
-    if (number % step != step / 2 || (options->stop && sweep->totals->violations > 0)) {
+    if (number % step != step / 2 || (options->stop && sweep->totals->violations > 0) ||
+        (options->most > 0 && sweep->totals->chosen >= options->most)) {
         return false;
     }
     sweep->totals->chosen++;
@@ -495,6 +497,8 @@ static void take_option(struct options *options, const char *name, const char *v
         options->seeds = (uint32_t)strtoul(value, NULL, 10);
     } else if (strcmp(name, "--check") == 0) {
         options->check = (uint32_t)strtoul(value, NULL, 10);
+    } else if (strcmp(name, "--most") == 0) {
+        options->most = (uint32_t)strtoul(value, NULL, 10);
     } else if (strcmp(name, "--only") == 0) {
         options->only = (uint32_t)strtoul(value, NULL, 10);
         options->is_only = true;

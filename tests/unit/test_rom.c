@@ -191,8 +191,10 @@ static void busy_is_polled(void **state)
     (void)state;
     connect(0x435, &i2c);
     model.erase_us = 4900000;
+    model.wire_count = 0;
     assert_int_equal(run(FERRY_ROM_ERASE_PAGES, 3, 1), FERRY_OK);
     assert_int_equal(model.erases, 1);
+    assert_in_range(model.wire_count, 4900 / 2, 4900 + 10); /* once in a millisecond, and its own */
 }
 
 /* Within a millisecond and a read; after a WRITE, hundreds of which make an image, within two
