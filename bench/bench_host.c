@@ -10,7 +10,11 @@
 
 enum { BAUD = 921600, TTY_SIZE = 4096 /* of the kernel's buffers, one each way */ };
 enum { SPI_HZ = NODE_PORT_SPI_HZ, I2C_HZ = NODE_PORT_I2C_HZ };
-enum { STRETCH_MS = 1000, BITS_PER_BYTE = 9 }; /* of an I2C transaction, as ports/posix/i2c.c */
+enum {
+    ROM_BUSY = 0x76,
+    STRETCH_MS = 1000,
+    BITS_PER_BYTE = 9
+}; /* of an I2C transaction, as ports/posix/i2c.c */
 
 static const double byte_ns = 10e9 / BAUD;
 
@@ -21,6 +25,7 @@ static struct host {
     uint64_t sent_ns;
     uint32_t stretch_ms; /* I2C: how long the clock may be held */
     uint64_t transfers;  /* I2C */
+    uint64_t busies;     /* bytes that said that ST's ROM is busy */
 } host;
 
 static const struct bench_wire wires[] = {
@@ -61,6 +66,11 @@ void bench_host_use(struct ferry_sim *sim)
 uint64_t bench_host_sent_ns(void)
 {
     return host.sent_ns;
+}
+
+uint64_t bench_host_busies(void)
+{
+    return host.busies;
 }
 
 uint64_t bench_host_transfers(void)
@@ -232,6 +242,7 @@ static int transact(struct ferry_i2c *i2c, bool read, uint8_t *data, size_t size
     host.transfers++;
     ferry_sim_run_for(host.sim, BENCH_CALL_NS);
     int status = ferry_sim_i2c_transfer(host.sim, &transfer, NULL);
+    host.busies += read && size == 1 && data[0] == ROM_BUSY;
     if (status == FERRY_SIM_E_NACK_ADDRESS || status == FERRY_SIM_E_NACK_DATA) {
         return FERRY_BUSY;
     }

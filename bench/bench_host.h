@@ -34,6 +34,9 @@ void bench_host_use(struct ferry_sim *sim);
 /* When the last byte that was written is (or will be) on the wire, virtual time. */
 uint64_t bench_host_sent_ns(void);
 
+/* Answers "busy" of ST's ROM over I2C so far, a byte each (AN4221). */
+uint64_t bench_host_busies(void);
+
 /* I2C transactions so far. */
 uint64_t bench_host_transfers(void);
 

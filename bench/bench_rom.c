@@ -36,13 +36,13 @@ static const double ns_per_s = 1e9;
 struct way {
     const char *name, *title, *port;
     double bytes_per_s;
-    double bytes_limit; /* of the bytes on the wire / those needed */
+    double bytes_limit; /* of the bytes but for "busy" / those needed */
     double whole_limit; /* of the whole / (needed bytes + erase + program) */
 };
 
 static const struct way ways[] = {
     {"uart", "bytes needed, at 115,200 baud, 8E1", "/dev/ttyS0", 115200 / 11.0, 1.01, 1.03},
-    {"i2c", "bytes needed, at 400 kHz", "i2c:/dev/i2c-1:0x39@400000", 400000 / 9.0, 1.15, 1.05},
+    {"i2c", "bytes needed, at 400 kHz", "i2c:/dev/i2c-1:0x39@400000", 400000 / 9.0, 1.02, 1.05},
 };
 
 static struct run {
@@ -57,7 +57,7 @@ static struct run {
 /* What one pass took. */
 struct pass {
     double whole_s, erase_s, program_s;
-    uint64_t wire_bytes, programmed, transfers;
+    uint64_t wire_bytes, busy_bytes, programmed, transfers;
     uint32_t erases;
 };
 
@@ -185,6 +185,7 @@ static struct pass measure(void)
     const struct ferry_rom_request connect = {.kind = FERRY_ROM_CONNECT};
     struct pass pass = {0};
     const uint64_t transfers = bench_host_transfers();
+    const uint64_t busies = bench_host_busies();
     const uint64_t started_ns = ferry_sim_time_ns(run.sim);
 
     ferry_sim_counters_reset(run.sim);
@@ -196,6 +197,7 @@ static struct pass measure(void)
     update_image();
     count(&pass);
     pass.transfers = bench_host_transfers() - transfers;
+    pass.busy_bytes = bench_host_busies() - busies;
     pass.whole_s = (double)(ferry_sim_time_ns(run.sim) - started_ns) / ns_per_s;
     pass.erase_s = (double)run.erase_ns / ns_per_s;
     pass.program_s = (double)(pass.programmed * PROGRAM_NS) / ns_per_s;
@@ -208,7 +210,7 @@ static bool print_first(const struct pass *pass)
 {
     const int needed = IMAGE_SIZE / FERRY_ROM_CHUNK_MAX * (WRITE_BYTES + READ_BYTES);
     const double needed_s = needed / run.way->bytes_per_s;
-    const double share = (double)pass->wire_bytes / needed;
+    const double share = (double)(pass->wire_bytes - pass->busy_bytes) / needed;
     const double ideal_s = needed_s + pass->erase_s + pass->program_s;
     const double ratio = pass->whole_s / ideal_s;
 
@@ -220,7 +222,7 @@ static bool print_first(const struct pass *pass)
            pass->whole_s, (unsigned long long)pass->wire_bytes);
     printf("%-44s %8.4f    (limit %.2f)\n", "  / (bytes needed + erase + program)", ratio,
            run.way->whole_limit);
-    printf("%-44s %8.4f    (limit %.2f)\n", "  bytes on the wire / bytes needed", share,
+    printf("%-44s %8.4f    (limit %.2f)\n", "  bytes but for \"busy\" / bytes needed", share,
            run.way->bytes_limit);
     return ratio <= run.way->whole_limit && share <= run.way->bytes_limit;
 }
